@@ -1,0 +1,34 @@
+//! What an experiment is, as data: hashes, parameters, phases, rate points, comparisons, the record and the bundle's
+//! manifest. Knows no I/O.
+//!
+//! Everything here serialises to the JSON that is published; the schema of [`Record`] is generated from these types
+//! ([`record_schema`]). One rule holds everywhere: what nobody measured is absent (`Option`, JSON `null`), never 0.
+
+mod anchor;
+mod bdrate;
+mod clip;
+mod codec;
+mod digest;
+mod failure;
+mod manifest;
+mod parameters;
+mod phase;
+mod quality;
+mod record;
+
+pub use anchor::{AnchorEncode, AnchorPoint};
+pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison, Spread};
+pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
+pub use codec::{CodecInfo, ModuleInfo};
+pub use digest::{Digest, DigestError, Hasher};
+pub use failure::{Evidence, Failure, Fault};
+pub use manifest::{Manifest, ManifestEntry};
+pub use parameters::{
+    Declaration, DeclaredParameter, ParameterError, ParameterKind, ParameterValue, Parameters,
+};
+pub use phase::{Phase, PhaseOutcome, PhaseRecord};
+pub use quality::{Decibels, FrameQuality, PlaneError, Quality, QualityTools};
+pub use record::{
+    Cost, ExperimentId, Limits, Machine, RECORD_VERSION, RatePoint, Record, Settings, Status, StreamInfo,
+    record_schema,
+};
