@@ -158,6 +158,12 @@ impl ClipInfo {
         self.format.frame_rate.seconds(self.frames)
     }
 
+    /// `fuel` over the clip's luma pixels.
+    #[must_use]
+    pub fn per_pixel(&self, fuel: u64) -> f64 {
+        fuel as f64 / (self.format.pixels() * self.frames) as f64
+    }
+
     /// Rate of `bytes` over this clip, in bits a second.
     #[must_use]
     pub fn bitrate(&self, bytes: u64) -> f64 {

@@ -47,7 +47,9 @@ impl Evidence {
         if kept.len() > Self::MAX_BYTES {
             let end = (0..=Self::MAX_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
             kept.truncate(end);
-            kept.push_str(&format!("\n[{} bytes cut]", text.len() - end));
+            kept += "\n[";
+            kept += &(text.len() - end).to_string();
+            kept += " bytes cut]";
         }
         Self { name: name.into(), text: kept }
     }

@@ -249,13 +249,10 @@ impl std::str::FromStr for ParameterValue {
 
     /// Reads what a person types: `true`, `12`, `0.5`, or a name.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(if let Ok(flag) = text.parse() {
-            Self::Flag(flag)
-        } else if let Ok(whole) = text.parse() {
-            Self::Int(whole)
-        } else {
-            text.parse().map_or_else(|_| Self::Choice(text.to_owned()), Self::Float)
-        })
+        let flag = text.parse().map(Self::Flag).ok();
+        let int = || text.parse().map(Self::Int).ok();
+        let float = || text.parse().map(Self::Float).ok();
+        Ok(flag.or_else(int).or_else(float).unwrap_or_else(|| Self::Choice(text.to_owned())))
     }
 }
 

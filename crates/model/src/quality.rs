@@ -36,10 +36,12 @@ impl Decibels {
 }
 
 impl std::fmt::Display for Decibels {
+    /// To two decimals, or as many as asked for.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (width, precision) = (formatter.width().unwrap_or(0), formatter.precision().unwrap_or(2));
         match self {
-            Self::Finite(value) => formatter.pad(&format!("{value:.*}", formatter.precision().unwrap_or(2))),
-            Self::Lossless => formatter.pad("lossless"),
+            Self::Finite(value) => write!(formatter, "{value:>width$.precision$}"),
+            Self::Lossless => write!(formatter, "{:>width$}", "lossless"),
         }
     }
 }
@@ -163,6 +165,12 @@ mod tests {
         assert_eq!(json, r#"["lossless",30.5]"#);
         assert_eq!(serde_json::from_str::<Vec<Decibels>>(&json).unwrap()[0], Decibels::Lossless);
         assert!(serde_json::from_str::<Decibels>("null").is_err());
+    }
+
+    #[test]
+    fn people_read_two_decimals_or_the_word() {
+        assert_eq!(format!("{:.2}|{:7.1}|{}", Decibels::Finite(30.128), Decibels::Finite(30.128), Decibels::Lossless), "30.13|   30.1|lossless");
+        assert_eq!(format!("{:.2}", Decibels::Lossless), "lossless");
     }
 
     #[test]

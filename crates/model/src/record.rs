@@ -98,7 +98,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            encode_fuel_per_pixel: 20_000,
+            encode_fuel_per_pixel: 50_000,
             decode_fuel_per_pixel: 1_000,
             memory_bytes: 512 << 20,
             output_bytes: 128 << 20,

@@ -1,6 +1,7 @@
 //! Views of packed I420 frames: Y, then U, then V, rows without padding, chroma rounded up.
 
 use aiv1_model::VideoFormat;
+use std::io::{self, Read};
 
 /// One plane of a frame; rows are packed, so the stride is the width.
 #[derive(Clone, Copy, Debug)]
@@ -119,15 +120,31 @@ impl Gop {
     }
 
     /// The frames in order.
+    #[must_use]
     pub fn frames(&self) -> impl ExactSizeIterator<Item = FrameRef<'_>> {
-        self.data
-            .chunks_exact(self.frame_len())
-            .map(|data| FrameRef { width: self.width, height: self.height, data })
+        self.data.chunks_exact(self.frame_len()).map(|data| FrameRef {
+            width: self.width,
+            height: self.height,
+            data,
+        })
     }
 
     /// Forgets the frames and keeps the buffer.
     pub fn clear(&mut self) {
         self.data.clear();
+    }
+
+    /// Replaces the frames by the next ones of `reader`, at most `max_frames`, read straight into the buffer; the number
+    /// of whole frames and of bytes of an incomplete one at the end, which are dropped. Memory that cannot be had is
+    /// an error of kind [`io::ErrorKind::OutOfMemory`].
+    pub fn fill(&mut self, reader: &mut dyn Read, max_frames: usize) -> io::Result<(usize, usize)> {
+        self.data.clear();
+        let length = self.frame_len().checked_mul(max_frames).ok_or(io::ErrorKind::OutOfMemory)?;
+        self.data.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let read = reader.take(length as u64).read_to_end(&mut self.data)?;
+        let rest = read % self.frame_len();
+        self.data.truncate(read - rest);
+        Ok((self.len(), rest))
     }
 
     /// Appends a frame of the same size; `false` if it has another.
@@ -169,5 +186,18 @@ mod tests {
         assert_eq!(gop.len(), 1);
         assert_eq!(gop.frames().count(), 1);
         assert!(Gop::from_data(&format, vec![0; 7]).is_none());
+    }
+
+    #[test]
+    fn a_gop_is_filled_with_whole_frames() {
+        let frame_rate = FrameRate { numerator: 25, denominator: 1 };
+        let format = VideoFormat { width: 2, height: 2, frame_rate, color: ColorInfo::UNSPECIFIED };
+        let mut gop = Gop::empty(&format);
+        let mut bytes: &[u8] = &[7; 6 * 3 + 2];
+        assert_eq!(gop.fill(&mut bytes, 2).unwrap(), (2, 0));
+        assert_eq!(gop.fill(&mut bytes, 2).unwrap(), (1, 2));
+        assert_eq!((gop.len(), gop.data().len()), (1, 6));
+        assert_eq!(gop.fill(&mut bytes, 2).unwrap(), (0, 0));
+        assert!(gop.fill(&mut bytes, usize::MAX).is_err());
     }
 }

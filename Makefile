@@ -1,0 +1,61 @@
+# The project's one vocabulary: people and CI run these and nothing else.
+
+CACHE := $(or $(AIV1_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/aiv1,$(HOME)/.cache/aiv1))
+export AIV1_CACHE := $(CACHE)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export PATH := $(CACHE)/tools/bin:$(PATH)
+AIV1 := $(CARGO_TARGET_DIR)/release/aiv1
+SECONDS_PER_TARGET ?= 600
+
+.PHONY: help setup build demo test check unit end-to-end fuzz-minute fuzz bench station schema clean-caches
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what is missing: ffmpeg, nasm, a linker, a wasm-capable rustc, cargo tools
+	@scripts/setup.sh
+
+build: setup ## Build the release binary
+	cargo build --release --locked -p aiv1-cli
+
+demo: build ## Run the starting codecs on real footage and verify a bundle (SOURCE=path for another video)
+	@AIV1=$(AIV1) scripts/demo.sh $(SOURCE)
+
+test: setup check unit end-to-end fuzz-minute ## Everything that CI runs
+
+check: ## Formatting, lints, documentation, licences, unused dependencies
+	cargo fmt --all --check
+	rustfmt --check --edition 2024 codecs/*.rs codecs/hostile/*.rs
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p aiv1-decoder --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	cargo deny --locked --log-level error check bans licenses sources
+	cargo machete
+
+# Every development build selects the whole workspace, so that all of them share one build of the dependencies.
+unit: ## Unit and integration tests
+	cargo test --locked --workspace --exclude aiv1-tests
+
+end-to-end: ## The built command on real clips, hostile codecs, damaged bundles, a real browser
+	cargo build --locked --workspace --bin aiv1
+	AIV1_BIN=$(CARGO_TARGET_DIR)/debug/aiv1 cargo test --locked --workspace --test architecture --test end_to_end -- \
+	  --test-threads=2
+
+fuzz-minute: ## Every fuzz target for a minute
+	scripts/fuzz.sh 60
+
+fuzz: ## Every fuzz target for SECONDS_PER_TARGET (600)
+	scripts/fuzz.sh $(SECONDS_PER_TARGET)
+
+bench: build ## Figures and ratios, each beside its peer in the same run
+	AIV1=$(AIV1) scripts/bench.sh
+
+station: build ## BD-rate of the transform codec over the clips folder (AIV1_CLIPS), against every anchor
+	AIV1=$(AIV1) scripts/station.sh
+
+schema: ## Write docs/record.schema.json from the code
+	cargo run --quiet --locked -p aiv1-model --example record-schema > docs/record.schema.json.new
+	mv docs/record.schema.json.new docs/record.schema.json
+
+clean-caches: ## Delete everything that can be made again
+	rm -rf "$(CACHE)"

@@ -1,0 +1,190 @@
+//! The command line as types.
+
+use aiv1_model::ParameterValue;
+use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+/// An open laboratory for video codecs: real footage, real anchors, every number re-derivable.
+#[derive(Debug, Parser)]
+#[command(name = "aiv1", version, after_help = crate::exit::HELP, propagate_version = true)]
+pub(crate) struct Arguments {
+    /// Print results as JSON on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show no progress.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Threads to use; all cores by default.
+    #[arg(long, global = true)]
+    pub(crate) threads: Option<NonZeroU16>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run codecs on clips and publish a bundle for each.
+    Run(Run),
+    /// Re-derive every figure of a bundle; exit 0, or name the field that differs.
+    Verify(Verify),
+    /// Decode a stream to Y4M.
+    Decode(Decode),
+    /// Measure the anchors on clips.
+    Anchors(Anchors),
+    /// Compare bundles: a table of BD-rates, an RD plot as SVG.
+    Compare(Compare),
+    /// Make an MP4 that players and browsers take.
+    Play(Play),
+    /// Pack a bundle into one file.
+    Export(Export),
+    /// Start a codec of your own.
+    NewCodec(NewCodec),
+    /// Check a codec's source and show what it declares.
+    Check(Check),
+    /// Say what is installed, what is missing, and how to get it.
+    Doctor,
+    /// Print a shell completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder.
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClipArguments {
+    /// A video file to measure on; give it several times for several clips.
+    #[arg(long = "clip", short, required = true, value_name = "FILE")]
+    pub(crate) clips: Vec<PathBuf>,
+    /// Use only the first so many frames of each clip.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) frames: Option<u64>,
+    /// The clips were never lossily coded.
+    #[arg(long)]
+    pub(crate) pristine: bool,
+    /// Anchors to measure against, separated by commas; `none` for none.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) anchors: Option<Vec<String>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Source files of codecs.
+    #[arg(required = true, value_name = "CODEC.rs")]
+    pub(crate) codecs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clips: ClipArguments,
+    /// Value of a parameter, as name=value.
+    #[arg(long = "set", short, value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, ParameterValue)>,
+    /// Quality indices to measure, ascending, four or more of 0 to 63.
+    #[arg(long, value_delimiter = ',', default_values_t = [16, 24, 32, 40, 48], value_name = "Q,Q,…")]
+    pub(crate) quality: Vec<u8>,
+    /// Frames of a GOP; by default 32, or as many as the limit on a raw GOP admits.
+    #[arg(long, value_name = "N")]
+    pub(crate) gop: Option<u32>,
+    /// Folder to publish bundles in.
+    #[arg(long, short, default_value = "aiv1-runs", value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Run it even where the bundle of the same question is there already.
+    #[arg(long)]
+    pub(crate) again: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A bundle: a folder, or the file that `export` made.
+    pub(crate) bundle: PathBuf,
+    /// Where to find clips that the bundle does not carry.
+    #[arg(long = "clip", short, value_name = "FILE")]
+    pub(crate) clips: Vec<PathBuf>,
+    /// Encode everything again as well: every stream must come out byte for byte.
+    #[arg(long)]
+    pub(crate) encode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StreamArguments {
+    /// The `.aiv1` stream.
+    pub(crate) stream: PathBuf,
+    /// Its decoder; by default `codec/decoder.wasm` of the bundle that the stream lies in.
+    #[arg(long, value_name = "DECODER.wasm")]
+    pub(crate) decoder: Option<PathBuf>,
+    /// Where to write.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decode {
+    #[command(flatten)]
+    pub(crate) stream: StreamArguments,
+    /// First GOP to decode.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) from_gop: u32,
+    /// How many GOPs; all that follow by default.
+    #[arg(long, value_name = "N")]
+    pub(crate) gops: Option<u32>,
+    /// Take the whole GOPs of a stream that was cut off.
+    #[arg(long)]
+    pub(crate) salvage: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Anchors {
+    #[command(flatten)]
+    pub(crate) clips: ClipArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Bundles: folders, or files that `export` made.
+    #[arg(required = true)]
+    pub(crate) bundles: Vec<PathBuf>,
+    /// Write an RD plot of every clip to this SVG file.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Play {
+    #[command(flatten)]
+    pub(crate) stream: StreamArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The bundle's folder.
+    pub(crate) bundle: PathBuf,
+    /// The file to write, a `.tar`.
+    #[arg(long, short, value_name = "FILE.tar")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewCodec {
+    /// Name of the codec; NAME.rs is written.
+    pub(crate) name: String,
+    /// Folder to write into.
+    #[arg(long, default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Source file of the codec.
+    pub(crate) codec: PathBuf,
+}
+
+fn parameter(text: &str) -> Result<(String, ParameterValue), String> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err(format!("{text:?} is not NAME=VALUE"));
+    };
+    let value = value.parse().map_err(|error: std::convert::Infallible| error.to_string())?;
+    Ok((name.to_owned(), value))
+}

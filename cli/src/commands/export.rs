@@ -1,0 +1,17 @@
+//! `aiv1 export`: a bundle as one file.
+
+use super::{Context, ok};
+use crate::arguments::Export;
+use crate::setup;
+use aiv1_lab::{Bundle, Error};
+use std::process::ExitCode;
+
+/// Checks the bundle and packs it.
+pub(crate) fn export(context: &Context, arguments: &Export) -> Result<ExitCode, Error> {
+    let bundle = Bundle::open(&arguments.bundle, setup::home()?.root())?;
+    bundle.export(&arguments.out)?;
+    let bytes = std::fs::metadata(&arguments.out).map_err(Error::file("read", &arguments.out))?.len();
+    let value = serde_json::json!({ "file": arguments.out, "bytes": bytes });
+    context.result(&value, &[format!("{}: {bytes} bytes", arguments.out.display())]);
+    ok()
+}

@@ -1,0 +1,88 @@
+//! `aiv1 run`: codecs on clips, a bundle each, and the table.
+
+use super::{Context, anchor_names, code, ok, open_clips};
+use crate::arguments::Run;
+use crate::progress::Progress;
+use crate::{exit, setup};
+use aiv1_lab::{Error, Lab, Published, Request};
+use aiv1_model::{Limits, Parameters, Record, Settings, Status};
+use aiv1_video::Clip;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Frames of a GOP unless another number is asked for.
+const GOP_FRAMES: u64 = 32;
+
+/// Runs every codec; the first that fails does not keep the others from running.
+pub(crate) fn run(context: &Context, arguments: Run) -> Result<ExitCode, Error> {
+    let sources = arguments.codecs.iter().map(|path| read_source(path)).collect::<Result<Vec<_>, _>>()?;
+    let anchors = anchor_names(&arguments.clips)?;
+    let lab = setup::lab(context.threads)?;
+    let progress = context.progress();
+    let clips = open_clips(&lab.ffmpeg, &arguments.clips, &progress)?;
+    let limits = Limits::default();
+    let gop_frames = arguments.gop.unwrap_or_else(|| fitting_gop(&clips, &limits));
+    let settings = Settings { gop_frames, quality_indices: arguments.quality.clone(), anchors, limits };
+    let mut published = Vec::new();
+    for (name, source) in sources {
+        let request = Request {
+            name,
+            source,
+            parameters: arguments.parameters.iter().cloned().collect::<Parameters>(),
+            clips: &clips,
+            settings: settings.clone(),
+            results: arguments.out.clone(),
+            again: arguments.again,
+        };
+        published.push(run_one(&lab, &request, &progress)?);
+    }
+    drop(progress);
+    let records: Vec<&Record> = published.iter().map(|one| &one.record).collect();
+    let mut lines = crate::commands::compare::table(&records);
+    lines.push(String::new());
+    for Published { record, path, .. } in &published {
+        lines.push(format!("{:<12} {}", record.codec.name, path.display()));
+    }
+    context.result(&published.iter().map(summary).collect::<Vec<_>>(), &lines);
+    if records.iter().all(|record| record.status == Status::Successful) { ok() } else { Ok(code(exit::FAILED)) }
+}
+
+fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Published, Error> {
+    progress.say(&format!("codec {}", request.name));
+    let published = lab.run(request, progress)?;
+    let record = &published.record;
+    match &record.failure {
+        _ if published.reused => progress.say("  this question was answered before; --again runs it once more"),
+        None => progress.say(&format!("  successful: {}", record.id)),
+        Some(failure) => {
+            let aiv1_model::Failure { fault, phase, kind, message, .. } = failure;
+            progress.say(&format!("  failed in {phase} by the {fault}'s fault ({kind}): {message}"));
+            for evidence in &failure.evidence {
+                progress.say(&format!("  {}:", evidence.name));
+                evidence.text.lines().take(12).for_each(|line| progress.say(&format!("    {line}")));
+            }
+        }
+    }
+    Ok(published)
+}
+
+fn summary(published: &Published) -> serde_json::Value {
+    serde_json::json!({ "bundle": published.path, "reused": published.reused, "record": published.record })
+}
+
+pub(super) fn read_source(path: &Path) -> Result<(String, String), Error> {
+    let source = fs::read(path).map_err(Error::file("read", path))?;
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let source = String::from_utf8(source).map_err(|error| Error::Request {
+        what: "codec source",
+        value: format!("{} with a byte that is not UTF-8 at {}", path.display(), error.utf8_error().valid_up_to()),
+        bound: "Rust source text".to_owned(),
+    })?;
+    Ok((name, source))
+}
+
+fn fitting_gop(clips: &[Clip], limits: &Limits) -> u32 {
+    let largest = clips.iter().map(|clip| clip.info.format.frame_bytes()).max().unwrap_or(1);
+    GOP_FRAMES.min(limits.gop_bytes / largest).max(1) as u32
+}

@@ -1,0 +1,49 @@
+//! `aiv1 verify`: every figure of a bundle, derived again.
+
+use super::{Context, code, ok};
+use crate::arguments::Verify;
+use crate::{exit, setup};
+use aiv1_lab::{Bundle, Error, Verdict, VerifyOptions};
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Exit 0, or the fields that differ.
+pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, Error> {
+    let lab = setup::lab(context.threads)?;
+    let progress = context.progress();
+    let bundle = match Bundle::open(&arguments.bundle, lab.home.root()) {
+        Err(error @ Error::Bundle { .. }) => {
+            drop(progress);
+            exit::report(&error);
+            return Ok(code(exit::FAILED));
+        }
+        other => other?,
+    };
+    let options = VerifyOptions { clips: arguments.clips.clone(), encode: arguments.encode };
+    let verdict = lab.verify(&bundle, &options, &progress)?;
+    drop(progress);
+    let id = &bundle.record().id;
+    let Verdict { differences, unchecked, streams, measured, rebuilt, encoded } = &verdict;
+    let mut lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    lines.extend(unchecked.iter().map(|what| format!("not checked: {what}")));
+    let files = bundle.manifest().files.len();
+    let modules = if *rebuilt { ", modules compiled again" } else { "" };
+    lines.push(format!("{id}: {files} files whole, {streams} streams decoded, {measured} measured, {encoded} encoded again{modules}"));
+    lines.push(match (differences.len(), unchecked.len()) {
+        (0, 0) => "verified: every figure came out again".to_owned(),
+        (0, _) => "nothing differs, but not everything could be checked".to_owned(),
+        (count, _) => format!("NOT verified: {count} fields differ"),
+    });
+    let differing: Vec<_> = differences
+        .iter()
+        .map(|one| json!({ "field": one.field, "recorded": one.recorded, "derived": one.derived }))
+        .collect();
+    let value = json!({ "id": id, "files": files, "streams": streams, "measured": measured, "rebuilt": rebuilt, "encoded": encoded,
+        "differences": differing, "unchecked": unchecked });
+    context.result(&value, &lines);
+    match (differences.is_empty(), unchecked.is_empty()) {
+        (true, true) => ok(),
+        (true, false) => Ok(code(exit::INCOMPLETE)),
+        _ => Ok(code(exit::FAILED)),
+    }
+}

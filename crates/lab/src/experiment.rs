@@ -1,0 +1,384 @@
+//! One experiment, phase by phase: from a codec's source to a published bundle.
+
+use crate::anchors::{CachedPoint, measure_anchors};
+use crate::build::{Builder, BuiltCodec};
+use crate::error::{CANCELLED, Error, Failed};
+use crate::execution::{Codec, Stage};
+use crate::observer::{Event, Observer};
+use crate::run_directory::RunDirectory;
+use crate::{Home, bundle};
+use aiv1_decoder::ModuleCompiler;
+use aiv1_model::{
+    CodecInfo, Declaration, Digest, ExperimentId, Fault, Limits, Machine, ModuleInfo, Parameters, Phase, PhaseOutcome,
+    PhaseRecord, RECORD_VERSION, Record, Settings, Status,
+};
+use aiv1_video::{Clip, Ffmpeg};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use std::fs;
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Highest quality index.
+pub const MAX_QUALITY_INDEX: u8 = 63;
+/// Fewest points from which a BD-rate is stated.
+pub const MIN_POINTS: usize = 4;
+/// Source files up to this size travel in the bundle, so that it re-derives itself.
+pub const CARRIED_CLIP_BYTES: u64 = 64 << 20;
+
+const VALIDATION_LIMIT: Duration = Duration::from_secs(5 * 60);
+const EXECUTION_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+const VERIFICATION_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The programs and folders that experiments run with.
+#[derive(Debug)]
+pub struct Lab {
+    /// Caches.
+    pub home: Home,
+    /// Reads clips, makes anchors.
+    pub ffmpeg: Ffmpeg,
+    /// Compiles codecs.
+    pub builder: Builder,
+    /// Compiles modules to machine code, in a child.
+    pub compiler: ModuleCompiler,
+    /// Threads to use.
+    pub threads: NonZeroUsize,
+}
+
+/// What to try.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// Name of the codec: that of its source file.
+    pub name: String,
+    /// Its source.
+    pub source: String,
+    /// Values of its parameters; what is missing takes its default.
+    pub parameters: Parameters,
+    /// The clips, opened.
+    pub clips: &'a [Clip],
+    /// GOP, quality indices, anchors, limits.
+    pub settings: Settings,
+    /// Folder that bundles are published in.
+    pub results: PathBuf,
+    /// Run it even where its bundle is there already.
+    pub again: bool,
+}
+
+/// A bundle that is there.
+#[derive(Debug)]
+pub struct Published {
+    /// Its record.
+    pub record: Record,
+    /// Its folder.
+    pub path: PathBuf,
+    /// It was there before: the same question had been answered.
+    pub reused: bool,
+}
+
+impl Lab {
+    /// Runs one experiment. What the codec does wrong ends up in the record of a failed experiment, which is published
+    /// like any other; an `Err` means that nothing was learned about the codec, and that trying again is worth it.
+    pub fn run(&self, request: &Request<'_>, observer: &dyn Observer) -> Result<Published, Error> {
+        check(request)?;
+        fs::create_dir_all(&request.results).map_err(Error::file("create", &request.results))?;
+        let directory = RunDirectory::create(&request.results).map_err(Error::file("use", &request.results))?;
+        let folder = directory.join("bundle");
+        let mut run = Run { lab: self, request, observer, folder, record: self.blank_record(request) };
+        match run.phases() {
+            Ok(()) => {}
+            Err(Ended::Known(published)) => return Ok(*published),
+            Err(Ended::Failed(failed, _)) if failed.kind == CANCELLED => return Err(Error::Cancelled),
+            Err(Ended::Failed(failed, phase)) if failed.fault == Fault::Infrastructure => {
+                return Err(Error::Infrastructure { failure: Box::new(failed.into_failure(phase)) });
+            }
+            Err(Ended::Failed(failed, phase)) => {
+                run.record.status = Status::Failed;
+                run.record.failure = Some(failed.into_failure(phase));
+            }
+        }
+        run.record.ended_at = Some(Timestamp::now());
+        let path = request.results.join(run.record.id.as_str());
+        bundle::seal(&run.folder, &run.record)?;
+        bundle::publish(&run.folder, &path)?;
+        Ok(Published { record: run.record, path, reused: false })
+    }
+
+    fn blank_record(&self, request: &Request<'_>) -> Record {
+        let source_sha256 = Digest::of(request.source.as_bytes());
+        let codec = CodecInfo {
+            name: request.name.clone(),
+            source_sha256,
+            source_bytes: request.source.len() as u64,
+            kit_sha256: self.builder.kit_sha256(),
+            toolchain: None,
+            encoder: None,
+            decoder: None,
+            declaration: None,
+        };
+        Record {
+            version: RECORD_VERSION,
+            id: question(&codec, &request.parameters, request),
+            status: Status::InProgress,
+            started_at: Timestamp::now(),
+            ended_at: None,
+            codec,
+            parameters: request.parameters.clone(),
+            settings: request.settings.clone(),
+            clips: request.clips.iter().map(|clip| clip.info.clone()).collect(),
+            phases: Vec::new(),
+            points: Vec::new(),
+            anchors: Vec::new(),
+            comparisons: Vec::new(),
+            set: Vec::new(),
+            tools: aiv1_quality::tools(),
+            machine: Machine {
+                cpu: cpu_name(),
+                threads: self.threads.get(),
+                lab: env!("CARGO_PKG_VERSION").to_owned(),
+                ffmpeg: Some(self.ffmpeg.version().to_owned()),
+            },
+            failure: None,
+        }
+    }
+}
+
+/// One run on its way.
+struct Run<'a> {
+    lab: &'a Lab,
+    request: &'a Request<'a>,
+    observer: &'a dyn Observer,
+    folder: PathBuf,
+    record: Record,
+}
+
+/// Why the phases ended before the last.
+enum Ended {
+    Failed(Failed, Phase),
+    Known(Box<Published>),
+}
+
+impl Run<'_> {
+    fn phases(&mut self) -> Result<(), Ended> {
+        self.create_folders().map_err(|error| Ended::Failed(error.into(), Phase::Validation))?;
+        let prepared = self.phase(Phase::Validation, None, Some(VALIDATION_LIMIT), Self::validate)?;
+        if let Some(published) = self.known() {
+            return Err(Ended::Known(Box::new(published)));
+        }
+        let frames: u64 = self.request.clips.iter().map(|clip| clip.info.frames).sum();
+        let anchor_frames = self.request.clips.iter().map(|clip| clip.info.frames * self.anchor_steps()).sum();
+        self.phase(Phase::Deployment, Some(anchor_frames), None, Self::deploy)?;
+        let points = frames * self.request.settings.quality_indices.len() as u64;
+        let streams = self.phase(Phase::Execution, Some(points), Some(EXECUTION_LIMIT), |run, deadline| {
+            let stage = run.stage(&prepared, deadline);
+            let encode = |clip| stage.encode_clip(clip).map(|streams| (clip, streams));
+            run.request.clips.iter().map(encode).collect::<Result<Vec<_>, _>>()
+        })?;
+        self.phase(Phase::Verification, Some(points), Some(VERIFICATION_LIMIT), |run, deadline| {
+            for (clip, stream) in streams.iter().flat_map(|(clip, streams)| streams.iter().map(move |one| (clip, one))) {
+                let point = run.stage(&prepared, deadline).verify_point(clip, stream);
+                run.record.points.push(point.map_err(|failed| failed.at(clip.info.id, stream.quality_index))?);
+            }
+            Ok(())
+        })?;
+        self.phase(Phase::Analysis, None, None, |run, _| {
+            run.record.comparisons = aiv1_quality::comparisons(&run.record.points, &run.record.anchors);
+            run.record.set = aiv1_quality::compare_set(&run.record.comparisons);
+            run.record.status = Status::Successful;
+            Ok(())
+        })
+    }
+
+    fn phase<T>(
+        &mut self,
+        phase: Phase,
+        frames: Option<u64>,
+        limit: Option<Duration>,
+        work: impl FnOnce(&mut Self, Deadline) -> Result<T, Failed>,
+    ) -> Result<T, Ended> {
+        let started_at = Timestamp::now();
+        self.observer.event(&Event::PhaseStarted { phase, frames });
+        let result = work(self, Deadline::after(limit));
+        let outcome = if result.is_ok() { PhaseOutcome::Completed } else { PhaseOutcome::Failed };
+        self.observer.event(&Event::PhaseEnded { phase, outcome });
+        let limit_ms = limit.map(|limit| limit.as_millis() as u64);
+        self.record.phases.push(PhaseRecord { phase, started_at, ended_at: Timestamp::now(), limit_ms, outcome });
+        result.map_err(|failed| Ended::Failed(failed, phase))
+    }
+
+    fn stage<'a>(&'a self, codec: &'a Codec, deadline: Deadline) -> Stage<'a> {
+        let Self { lab, request, observer, folder, .. } = self;
+        Stage { lab, codec, request, folder, observer: *observer, deadline }
+    }
+
+    fn create_folders(&self) -> Result<(), Error> {
+        let codec = self.folder.join("codec");
+        fs::create_dir_all(&codec).map_err(Error::file("create", &codec))?;
+        write(&codec.join(format!("{}.rs", self.request.name)), self.request.source.as_bytes())
+    }
+
+    fn validate(&mut self, _: Deadline) -> Result<Codec, Failed> {
+        let request = self.request;
+        self.observer.event(&Event::Working(&format!("compiling {}", request.name)));
+        let built = self.lab.builder.build(&request.name, &request.source)?;
+        self.keep_modules(&built)?;
+        let limits = &request.settings.limits;
+        let codec = Codec::load(&self.lab.compiler, &built.encoder, &built.decoder, limits)?;
+        let declaration = codec.encoder.declaration().clone();
+        self.record.parameters = declaration.resolve(&request.parameters)?;
+        self.record.codec.declaration = Some(declaration);
+        self.record.id = question(&self.record.codec, &self.record.parameters, request);
+        Ok(codec)
+    }
+
+    fn keep_modules(&mut self, built: &BuiltCodec) -> Result<(), Error> {
+        let keep = |name: &str, wasm: &[u8]| {
+            write(&self.folder.join("codec").join(name), wasm)?;
+            Ok::<_, Error>(Some(module_info(wasm)))
+        };
+        let (encoder, decoder) = (keep("encoder.wasm", &built.encoder)?, keep("decoder.wasm", &built.decoder)?);
+        self.record.codec.toolchain = Some(built.toolchain.clone());
+        self.record.codec.encoder = encoder;
+        self.record.codec.decoder = decoder;
+        Ok(())
+    }
+
+    fn deploy(&mut self, _: Deadline) -> Result<(), Failed> {
+        for (index, clip) in self.request.clips.iter().enumerate() {
+            let lab = self.lab;
+            let anchors = &self.request.settings.anchors;
+            let points = measure_anchors(&lab.home, &lab.ffmpeg, clip, anchors, lab.threads, self.observer)?;
+            for CachedPoint { point, stream } in points {
+                copy(&stream, &self.folder.join(&point.path))?;
+                self.record.anchors.push(point);
+            }
+            if clip.info.source.bytes <= CARRIED_CLIP_BYTES {
+                let path = carried_path(clip);
+                copy(clip.path(), &self.folder.join(&path))?;
+                self.record.clips[index].source.bundled = Some(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn anchor_steps(&self) -> u64 {
+        let ladder = |name: &String| crate::anchors::find(name).map_or(0, |anchor| anchor.ladder.len() as u64);
+        self.request.settings.anchors.iter().map(ladder).sum()
+    }
+
+    /// The published bundle of the very same question, if there is one and it succeeded.
+    fn known(&self) -> Option<Published> {
+        let path = self.request.results.join(self.record.id.as_str());
+        if self.request.again || !path.is_dir() {
+            return None;
+        }
+        let record = bundle::Bundle::open(&path, self.lab.home.root()).ok()?.record().clone();
+        (record.status == Status::Successful).then_some(Published { record, path, reused: true })
+    }
+}
+
+/// When a phase has to be over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Option<(Instant, Duration)>);
+
+impl Deadline {
+    /// Never.
+    pub(crate) const NONE: Self = Self(None);
+
+    fn after(limit: Option<Duration>) -> Self {
+        Self(limit.map(|limit| (Instant::now(), limit)))
+    }
+
+    /// Fails once the phase has taken longer than it may, or the run was told to stop.
+    pub(crate) fn check(self, observer: &dyn Observer) -> Result<(), Failed> {
+        if observer.cancelled() {
+            return Err(Error::Cancelled.into());
+        }
+        match self.0 {
+            Some((started, limit)) if started.elapsed() > limit => {
+                let message = format!("the phase took longer than its limit of {} s", limit.as_secs());
+                Err(Failed::new(Fault::Candidate, "phase_limit", message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is asked: the same codec, parameters, clips and settings are the same experiment.
+fn question(codec: &CodecInfo, parameters: &Parameters, request: &Request<'_>) -> ExperimentId {
+    let clips: Vec<Digest> = request.clips.iter().map(|clip| clip.info.id).collect();
+    let modules = (&codec.encoder, &codec.decoder);
+    let question = serde_json::json!([codec.source_sha256, codec.kit_sha256, modules, parameters, clips, request.settings]);
+    ExperimentId::of(&Digest::of(question.to_string().as_bytes()))
+}
+
+fn check(request: &Request<'_>) -> Result<(), Error> {
+    let Settings { gop_frames, quality_indices, anchors, .. } = &request.settings;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if request.name.is_empty() || request.name.len() > 40 || !request.name.bytes().all(plain) {
+        return Err(Error::request("codec name", &request.name, "1 to 40 of [A-Za-z0-9_-]"));
+    }
+    if request.clips.is_empty() {
+        return Err(Error::request("number of clips", 0, "at least 1"));
+    }
+    if !(1..=1024).contains(gop_frames) {
+        return Err(Error::request("GOP", gop_frames, "1 to 1024 frames"));
+    }
+    if quality_indices.len() < MIN_POINTS || !quality_indices.is_sorted_by(|low, high| low < high) {
+        let value = format!("{quality_indices:?}");
+        return Err(Error::request("list of quality indices", value, "4 or more, ascending, none twice"));
+    }
+    if let Some(index) = quality_indices.iter().find(|index| **index > MAX_QUALITY_INDEX) {
+        return Err(Error::request("quality index", index, "0 to 63"));
+    }
+    anchors.iter().try_for_each(|name| crate::anchors::find(name).map(drop))?;
+    for clip in request.clips {
+        let gop = clip.info.format.frame_bytes() * u64::from(*gop_frames);
+        let most = request.settings.limits.gop_bytes;
+        if gop > most {
+            let fits = most / clip.info.format.frame_bytes();
+            let bound = format!("{most} bytes: {fits} frames of {} fit", clip.info.format);
+            return Err(Error::request("raw GOP", format!("{gop} bytes"), bound));
+        }
+    }
+    Ok(())
+}
+
+fn carried_path(clip: &Clip) -> String {
+    let plain = |character: char| if character.is_ascii_alphanumeric() || character == '.' { character } else { '_' };
+    let name: String = clip.info.source.name.chars().rev().take(40).map(plain).collect();
+    let name: String = name.chars().rev().collect();
+    format!("clips/{}-{name}", clip.info.id.abbreviated())
+}
+
+pub(crate) fn module_info(wasm: &[u8]) -> ModuleInfo {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let compressed = gzip.write_all(wasm).and_then(|()| gzip.finish());
+    let gzip_bytes = compressed.expect("writing into memory does not fail").len() as u64;
+    ModuleInfo { sha256: Digest::of(wasm), bytes: wasm.len() as u64, gzip_bytes }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    fs::write(path, bytes).map_err(Error::file("write", path))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+    }
+    fs::copy(from, to).map(drop).map_err(Error::file("write", to))
+}
+
+fn cpu_name() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    line.split_once(": ").map(|(_, name)| name.to_owned())
+}
+
+/// What a source declares, policed, compiled and loaded, but run on nothing.
+pub fn declaration(lab: &Lab, name: &str, source: &str, limits: &Limits) -> Result<Declaration, Error> {
+    let built = lab.builder.build(name, source)?;
+    Ok(Codec::load(&lab.compiler, &built.encoder, &built.decoder, limits)?.encoder.declaration().clone())
+}

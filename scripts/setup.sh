@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Installs what the lab needs and does not find: Debian packages, a wasm-capable rustc, cargo's checking tools.
+# Quick when everything is there. Every failure names its fix.
+set -euo pipefail
+
+cache=${AIV1_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aiv1}
+here=$(cd "$(dirname "$0")" && pwd)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+command -v cargo >/dev/null || fail "cargo is missing: install Rust 1.95 or newer with rustup"
+
+# command it must provide : Debian package
+needed=(ffmpeg:ffmpeg ffprobe:ffmpeg nasm:nasm gcc:gcc g++:g++ make:make python3:python3 chromium:chromium)
+missing=()
+for pair in "${needed[@]}"; do
+  command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+  command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install them with your package manager"
+  [ "$(id -u)" = 0 ] || fail "missing: ${missing[*]}; run: sudo apt-get install ${missing[*]}"
+  say "installing ${missing[*]}"
+  log=$(mktemp)
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "apt-get could not install ${missing[*]} (log: $log)"; }
+  rm -f "$log"
+fi
+
+for encoder in libx264 libx265 libsvtav1; do
+  ffmpeg -hide_banner -encoders 2>/dev/null | grep -q " $encoder " ||
+    fail "ffmpeg has no $encoder, an anchor's encoder: install a build that has it (Debian's has)"
+done
+
+"$here/wasm-toolchain.sh" "$cache"
+
+# name version
+while read -r tool version; do
+  if ! "$cache/tools/bin/$tool" --version 2>/dev/null | grep -qF "$version"; then
+    say "building $tool $version (once)"
+    CARGO_TARGET_DIR=$cache/tools/target cargo install --quiet --locked --force --root "$cache/tools" "$tool@$version" ||
+      fail "cargo could not install $tool $version: is the crate registry reachable?"
+    rm -rf "$cache/tools/target"
+  fi
+done <<'TOOLS'
+cargo-deny 0.20.2
+cargo-machete 0.9.2
+TOOLS
