@@ -694,7 +694,7 @@ fn find_motion(before: &[u8], now: &[u8], size: (usize, usize), start: Motion, f
 #[cfg(encoder)]
 pub fn encode(settings: &Settings, quality: u8, gop: &Gop<'_>) -> Vec<u8> {
     let shape = gop.shape();
-    let delta = (24.0 * 2_f64.powf(f64::from(63 - i32::from(quality.min(63))) / 14.0)).round() as i32;
+    let delta = (24.0 * 2_f64.powf(f64::from(quality.min(63)) / 14.0)).round() as i32;
     let grain = settings.int("texture");
     let mut writer = Writer { low: 0, range: u32::MAX, out: Vec::new() };
     let mut head = Number::NEW;

@@ -2729,7 +2729,7 @@ pub const PARAMETERS: &[Parameter] = &[
     ),
     Parameter::int("search_range", 4, 256, 64, "reach of the motion search in samples"),
     Parameter::float("intra_bias", 0.5, 3.0, 1.0, "factor on the cost of intra units in inter pictures"),
-    Parameter::int("effort", 0, 3, 1, "how many alternatives are tried in full"),
+    Parameter::int("effort", 0, 3, 1, "alternatives tried in full: 2 adds halved units, 3 never stops early"),
     Parameter::flag("deblock", true, "deblocking filter"),
     Parameter::int("deblock_beta", -6, 6, 0, "offset of the deblocking decision threshold, in steps of 2 QP"),
     Parameter::int("deblock_tc", -6, 6, 0, "offset of the deblocking clipping bound, in steps of 2 QP"),

@@ -1,6 +1,7 @@
 //! Writes the good files that fuzzing starts from: `seeds stream FOLDER`, `seeds module FOLDER`. It is built as a fuzz
 //! target, since the instrumented crates want libFuzzer's runtime, and leaves before anything is fuzzed.
 #![no_main]
+#![allow(unreachable_code, reason = "it leaves before the macro's own code goes on")]
 
 use aiv1_decoder::stream::{Header, Writer};
 use aiv1_model::{ColorInfo, Digest, FrameRate, Limits, VideoFormat};
@@ -51,12 +52,15 @@ fn streams() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
 }
 
 fn modules() -> Result<Vec<Vec<u8>>, wat::Error> {
-    let identity = "(i64.or (i64.shl (i64.extend_i32_u (local.get 2)) (i64.const 32)) (i64.extend_i32_u (local.get 3)))";
+    let identity =
+        "(i64.or (i64.shl (i64.extend_i32_u (local.get 2)) (i64.const 32)) (i64.extend_i32_u (local.get 3)))";
     let float = "(f32.store (local.get 2) (f32.sqrt (f32.load (local.get 2)))) ";
     let vector = "(v128.store (local.get 2) (i8x16.add (v128.load (local.get 2)) (v128.const i64x2 1 2))) ";
-    let grow = "(drop (memory.grow (i32.const 3))) (memory.fill (i32.const 70000) (i32.const 1) (i32.const 9)) ";
+    let grow =
+        "(drop (memory.grow (i32.const 3))) (memory.fill (i32.const 70000) (i32.const 1) (i32.const 9)) ";
     let table = "(drop (call_indirect (result i32) (i32.const 0))) ";
-    let looping = "(loop (br_if 0 (i32.lt_u (local.tee 3 (i32.sub (local.get 3) (i32.const 1))) (i32.const 99)))) ";
+    let looping =
+        "(loop (br_if 0 (i32.lt_u (local.tee 3 (i32.sub (local.get 3) (i32.const 1))) (i32.const 99)))) ";
     let trap = "(if (i32.eqz (local.get 3)) (then unreachable)) ";
     let bodies = ["", float, vector, grow, table, looping, trap];
     let module = |entry: &str, body: &str| {

@@ -85,7 +85,7 @@ pub(crate) struct Run {
     /// Quality indices to measure, ascending, four or more of 0 to 63.
     #[arg(long, value_delimiter = ',', default_values_t = [16, 24, 32, 40, 48], value_name = "Q,Q,…")]
     pub(crate) quality: Vec<u8>,
-    /// Frames of a GOP; by default 32, or as many as the limit on a raw GOP admits.
+    /// Frames of a GOP; by default 64, or as many as the limit on a raw GOP admits.
     #[arg(long, value_name = "N")]
     pub(crate) gop: Option<u32>,
     /// Folder to publish bundles in.

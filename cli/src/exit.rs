@@ -1,10 +1,9 @@
 //! Exit codes and how an error is told.
 
+use aiv1_decoder::stream::StreamError;
 use aiv1_lab::Error;
 use std::process::ExitCode;
 
-/// All went well.
-pub(crate) const OK: u8 = 0;
 /// A codec failed, or a figure did not come out again.
 pub(crate) const FAILED: u8 = 1;
 /// The command line or an input is wrong (clap's own errors use the same code).
@@ -37,10 +36,17 @@ fn code(error: &Error) -> u8 {
     match error {
         Error::Cancelled => INTERRUPTED,
         Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => USAGE,
-        Error::File { .. } | Error::Anchor { .. } | Error::Infrastructure { .. } | Error::Home(_) | Error::Toolchain(_) => MACHINE,
+        Error::File { .. }
+        | Error::Anchor { .. }
+        | Error::Infrastructure { .. }
+        | Error::Home(_)
+        | Error::Toolchain(_)
+        | Error::Video(aiv1_video::Error::Tool { .. }) => MACHINE,
         Error::Build(error) => by_fault(error.fault()),
+        Error::Decoder(aiv1_decoder::Error::Stream(error)) if !matches!(error, StreamError::Io { .. }) => {
+            USAGE
+        }
         Error::Decoder(error) => by_fault(error.fault()),
-        Error::Video(aiv1_video::Error::Tool { .. }) => MACHINE,
         _ => USAGE,
     }
 }

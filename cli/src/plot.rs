@@ -35,9 +35,10 @@ pub(crate) fn rate_distortion(records: &[&Record]) -> String {
         let root = SVGBackend::with_string(&mut svg, (PANEL.0, height)).into_drawing_area();
         let drawn = root.fill(&WHITE).map_err(drop).and_then(|()| {
             let panels = root.split_evenly((clips.len().max(1), 1));
-            clips.iter().zip(&panels).try_for_each(|((id, title), panel)| {
-                draw(panel, title, &curves(records, id)).map_err(drop)
-            })
+            clips
+                .iter()
+                .zip(&panels)
+                .try_for_each(|((id, title), panel)| draw(panel, title, &curves(records, id)).map_err(drop))
         });
         // The backend writes into a String: nothing there can fail but an area too small for its labels.
         let _ = drawn.and_then(|()| root.present().map_err(drop));
@@ -91,7 +92,9 @@ fn draw<DB: DrawingBackend>(
         .x_desc("rate, kbit/s (logarithmic)")
         .y_desc("PSNR-Y, dB")
         .x_label_formatter(&|rate| if *rate >= 10.0 { format!("{rate:.0}") } else { format!("{rate:.1}") })
-        .label_style(("sans-serif", 14).into_font().into_text_style(panel).pos(Pos::new(HPos::Center, VPos::Center)))
+        .label_style(
+            ("sans-serif", 14).into_font().into_text_style(panel).pos(Pos::new(HPos::Center, VPos::Center)),
+        )
         .light_line_style(RGBColor(238, 238, 238))
         .draw()?;
     for (index, (name, candidate, points)) in curves.iter().enumerate() {
@@ -113,6 +116,7 @@ fn draw<DB: DrawingBackend>(
 }
 
 fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = values
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     if low.is_finite() { (low, high) } else { (1.0, 2.0) }
 }

@@ -47,7 +47,8 @@ impl Observer for Progress {
                 } else {
                     "{prefix:>12} {spinner} {wide_msg}"
                 };
-                let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+                let style =
+                    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
                 self.bar.set_style(style.progress_chars("=> "));
                 self.bar.reset();
                 self.bar.set_length(frames.unwrap_or(0));

@@ -8,7 +8,8 @@ use aiv1_video::Gop;
 use libfuzzer_sys::fuzz_target;
 
 const RATE: FrameRate = FrameRate { numerator: 25, denominator: 1 };
-const FORMAT: VideoFormat = VideoFormat { width: 5, height: 3, frame_rate: RATE, color: ColorInfo::UNSPECIFIED };
+const FORMAT: VideoFormat =
+    VideoFormat { width: 5, height: 3, frame_rate: RATE, color: ColorInfo::UNSPECIFIED };
 const FRAME_LEN: usize = 27;
 
 fn limits() -> Limits {
@@ -33,7 +34,8 @@ fn run(role: Role, bytes: &[u8]) -> aiv1_decoder::Result<()> {
         Role::Encoder => {
             let encoder = Encoder::new(module, &limits)?;
             let declared = encoder.declaration();
-            let numbers = declared.numbers(&aiv1_model::Parameters::new()).expect("defaults are always values");
+            let numbers =
+                declared.numbers(&aiv1_model::Parameters::new()).expect("defaults are always values");
             let gop = Gop::from_data(&FORMAT, vec![1; 2 * FRAME_LEN]).expect("whole frames");
             let request = EncodeRequest { quality: 7, frame_rate: RATE, numbers: &numbers };
             let encoded = encoder.encode_gop(&request, &gop)?;

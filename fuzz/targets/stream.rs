@@ -1,6 +1,7 @@
 //! The stream reader on arbitrary bytes, on damaged good files, and on damaged files whose checksums were put right
 //! again, so that what lies behind the checksums is reached as well. No allocation may be larger than the limits allow.
 #![no_main]
+#![allow(unsafe_code, reason = "a counting allocator is unsafe by its signature")]
 
 use aiv1_decoder::stream::{GopRecord, Reader, StreamError};
 use aiv1_model::{Digest, Hasher, Limits};
@@ -59,8 +60,9 @@ fn everything(bytes: &[u8]) -> Result<Vec<GopRecord>, StreamError> {
 fn look(bytes: &[u8]) {
     let strict = everything(bytes);
     if let Ok(mut reader) = Reader::salvage(Cursor::new(bytes), &limits()) {
-        let salvaged: Vec<_> =
-            (0..reader.gop_count()).map(|index| reader.read_gop(index).expect("salvaged, so checked")).collect();
+        let salvaged: Vec<_> = (0..reader.gop_count())
+            .map(|index| reader.read_gop(index).expect("salvaged, so checked"))
+            .collect();
         assert!(reader.frame_count() == salvaged.iter().map(|gop| u64::from(gop.frames)).sum::<u64>());
         assert!(reader.gop_of_frame(reader.frame_count()).is_none());
         match strict {
@@ -79,7 +81,8 @@ fn reseal(bytes: &mut [u8]) {
     let header = Digest::of(&bytes[..HEADER - 8]).short();
     bytes[HEADER - 8..HEADER].copy_from_slice(&header);
     let footer = len - FOOTER;
-    let gops = u32::from_le_bytes([bytes[footer], bytes[footer + 1], bytes[footer + 2], bytes[footer + 3]]) as usize;
+    let gops =
+        u32::from_le_bytes([bytes[footer], bytes[footer + 1], bytes[footer + 2], bytes[footer + 3]]) as usize;
     let Some(index) = gops.checked_mul(6).and_then(|entries| footer.checked_sub(entries + 1)) else { return };
     let mut hasher = Hasher::new();
     hasher.update(&header);

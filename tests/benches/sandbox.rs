@@ -1,6 +1,10 @@
 //! The transform codec's decoder, sandboxed against compiled natively, and GOP-parallel scaling: figures and ratios,
 //! each pair in the same run. `cargo bench -p aiv1-tests --bench sandbox [VIDEO]`
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops where it cannot run")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and stops where it cannot run"
+)]
 
 use aiv1_decoder::stream::{Header, Reader, Writer};
 use aiv1_decoder::{DecodeRange, Decoder, EncodeRequest, Encoder, Module, Role, decode_stream};
@@ -11,7 +15,14 @@ use aiv1_video::{Clip, ClipOptions, Ffmpeg, Gop};
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
-#[allow(dead_code, clippy::all, clippy::pedantic, missing_docs, unreachable_pub, reason = "compiled here as it stands")]
+#[allow(
+    dead_code,
+    clippy::all,
+    clippy::pedantic,
+    missing_docs,
+    unreachable_pub,
+    reason = "compiled here as it stands"
+)]
 #[path = "../../codecs/transform.rs"]
 mod transform;
 
@@ -24,17 +35,25 @@ fn main() {
     let ffmpeg = Ffmpeg::find().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let given = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).map(Into::into);
-    let path = given.or_else(|| aiv1_tests::real_clip("london_drive_720p.mp4")).unwrap_or_else(|| {
-        aiv1_tests::made_clip(folder.path(), "made.mp4", "1280x720", 64, &[])
-    });
-    let options = ClipOptions { frame_limit: Some((GOP_FRAMES * GOPS) as u64), class: ClipClass::Nonpristine };
+    let path = given
+        .or_else(|| aiv1_tests::real_clip("london_drive_720p.mp4"))
+        .unwrap_or_else(|| aiv1_tests::made_clip(folder.path(), "made.mp4", "1280x720", 64, &[]));
+    let options =
+        ClipOptions { frame_limit: Some((GOP_FRAMES * GOPS) as u64), class: ClipClass::Nonpristine };
     let clip = Clip::open(&ffmpeg, &path, &options).unwrap();
     let format = clip.info.format;
-    println!("{}: {}, {} frames, GOPs of {GOP_FRAMES}, quality index {QUALITY}", clip.info.name, format, clip.info.frames);
+    println!(
+        "{}: {}, {} frames, GOPs of {GOP_FRAMES}, quality index {QUALITY}",
+        clip.info.name, format, clip.info.frames
+    );
 
     let home = Home::from_environment().unwrap();
     let helper = aiv1_tests::confine_helper();
-    let builder = Builder::new(Toolchain::find(&toolchain::Config::from_environment(home.root())).unwrap(), helper, home.modules());
+    let builder = Builder::new(
+        Toolchain::find(&toolchain::Config::from_environment(home.root())).unwrap(),
+        helper,
+        home.modules(),
+    );
     let source = std::fs::read_to_string(aiv1_tests::workspace().join("codecs/transform.rs")).unwrap();
     let built = builder.build("transform", &source).unwrap();
     let limits = Limits::default();
@@ -44,7 +63,7 @@ fn main() {
 
     let mut reader = clip.reader(&ffmpeg).unwrap();
     let settings = Settings::defaults(transform::PARAMETERS);
-    let numbers = encoder.declaration().numbers(&Default::default()).unwrap();
+    let numbers = encoder.declaration().numbers(&aiv1_model::Parameters::new()).unwrap();
     let mut gops = Vec::new();
     let (mut native_encode, mut sandboxed_encode) = (Duration::ZERO, Duration::ZERO);
     loop {
@@ -75,7 +94,8 @@ fn main() {
             transform::decode(payload, &mut GopMut::new(*shape, &mut out).unwrap());
             native_time += started.elapsed();
             let started = Instant::now();
-            let decoded = decoder.decode_gop(payload, format.width, format.height, shape.frames as u32).unwrap();
+            let decoded =
+                decoder.decode_gop(payload, format.width, format.height, shape.frames as u32).unwrap();
             sandboxed_time += started.elapsed();
             assert!(decoded.data() == out, "sandboxed and native decoders give the same frames");
         }
@@ -97,8 +117,9 @@ fn scaling(clip: &Clip, decoder: &Decoder, sha256: &Digest, gops: &[(Shape, Vec<
     };
     let mut writer = Writer::new(Vec::new(), header, limits).unwrap();
     for (shape, payload) in gops {
-        let decoded =
-            decoder.decode_gop(payload, shape.width as u32, shape.height as u32, shape.frames as u32).unwrap();
+        let decoded = decoder
+            .decode_gop(payload, shape.width as u32, shape.height as u32, shape.frames as u32)
+            .unwrap();
         writer.write_gop(payload, &decoded.frame_hashes()).unwrap();
     }
     let (stream, _) = writer.finish().unwrap();
@@ -107,7 +128,10 @@ fn scaling(clip: &Clip, decoder: &Decoder, sha256: &Digest, gops: &[(Shape, Vec<
         let rounds = (0..ROUNDS).map(|_| {
             let mut reader = Reader::open(Cursor::new(&stream), limits).unwrap();
             let started = Instant::now();
-            decode_stream(&mut reader, decoder, DecodeRange::ALL, threads, |_| Ok::<_, aiv1_decoder::Error>(())).unwrap();
+            decode_stream(&mut reader, decoder, DecodeRange::ALL, threads, |_| {
+                Ok::<_, aiv1_decoder::Error>(())
+            })
+            .unwrap();
             started.elapsed()
         });
         median(rounds.collect())

@@ -3,7 +3,11 @@
 //! The command comes from `AIV1_BIN` (set by `make end-to-end`) so that what is tested is what `make demo` runs; without
 //! it, the command is looked for where a release build puts it.
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a test's helper reports by panicking")]
-#![allow(clippy::print_stderr, clippy::disallowed_methods, reason = "skips must be seen; tests read their environment")]
+#![allow(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "skips must be seen; tests read their environment"
+)]
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -19,11 +23,16 @@ pub fn workspace() -> PathBuf {
 #[must_use]
 pub fn aiv1() -> PathBuf {
     let built = || {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
         target.join("release/aiv1")
     };
     let path = std::env::var_os("AIV1_BIN").map_or_else(built, PathBuf::from);
-    assert!(path.is_file(), "{} is not there: run `make build` first, or the whole `make end-to-end`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not there: run `make build` first, or the whole `make end-to-end`",
+        path.display()
+    );
     path
 }
 
@@ -48,8 +57,9 @@ pub fn said(output: &Output) -> String {
 /// Standard output as JSON.
 #[must_use]
 pub fn json(output: &Output) -> serde_json::Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("no JSON ({error}): {}\n{}", String::from_utf8_lossy(&output.stdout), said(output)))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("no JSON ({error}): {}\n{}", String::from_utf8_lossy(&output.stdout), said(output))
+    })
 }
 
 /// How the built command confines a child: what a benchmark that uses the libraries hands to them.
@@ -61,7 +71,8 @@ pub fn confine_helper() -> aiv1_confine::Helper {
 /// A real clip by its name in the clips folder (`AIV1_CLIPS`), or `None`, said aloud.
 #[must_use]
 pub fn real_clip(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("AIV1_CLIPS").map_or_else(|| workspace().join("../shared/clips"), PathBuf::from);
+    let folder =
+        std::env::var_os("AIV1_CLIPS").map_or_else(|| workspace().join("../shared/clips"), PathBuf::from);
     let path = folder.join(name);
     if path.is_file() {
         return Some(path);
@@ -76,7 +87,18 @@ pub fn made_clip(folder: &Path, name: &str, size: &str, frames: u32, more: &[&st
     let path = folder.join(name);
     let source = format!("testsrc2=size={size}:rate=25,noise=alls=6:allf=t:all_seed=7");
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-hide_banner", "-v", "error", "-y", "-f", "lavfi", "-i", &source, "-frames:v", &frames.to_string()]);
+    ffmpeg.args([
+        "-hide_banner",
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        &source,
+        "-frames:v",
+        &frames.to_string(),
+    ]);
     if more.is_empty() {
         ffmpeg.args(["-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
     }

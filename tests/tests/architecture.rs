@@ -1,4 +1,5 @@
 //! Who may depend on whom, held against `cargo metadata`.
+#![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,13 +18,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("aiv1-lab", &["aiv1-confine", "aiv1-decoder", "aiv1-model", "aiv1-quality", "aiv1-video"]),
     (
         "aiv1-cli",
-        &["aiv1-confine", "aiv1-decoder", "aiv1-lab", "aiv1-model", "aiv1-playback", "aiv1-quality", "aiv1-video"],
+        &[
+            "aiv1-confine",
+            "aiv1-decoder",
+            "aiv1-lab",
+            "aiv1-model",
+            "aiv1-playback",
+            "aiv1-quality",
+            "aiv1-video",
+        ],
     ),
     ("aiv1-fuzz", &["aiv1-decoder", "aiv1-model", "aiv1-video"]),
-    (
-        "aiv1-tests",
-        &["aiv1-confine", "aiv1-decoder", "aiv1-kit", "aiv1-lab", "aiv1-model", "aiv1-video"],
-    ),
+    ("aiv1-tests", &["aiv1-confine", "aiv1-decoder", "aiv1-kit", "aiv1-lab", "aiv1-model", "aiv1-video"]),
 ];
 
 /// Outside packages that only one package may name.
@@ -59,7 +65,8 @@ fn text(value: &Value) -> &str {
 
 /// Names of the packages that each package of the workspace declares, tests and benches included.
 fn declared(metadata: &Value) -> BTreeMap<&str, BTreeSet<&str>> {
-    let members: BTreeSet<&str> = metadata["workspace_members"].as_array().unwrap().iter().map(text).collect();
+    let members: BTreeSet<&str> =
+        metadata["workspace_members"].as_array().unwrap().iter().map(text).collect();
     let packages = metadata["packages"].as_array().unwrap().iter();
     let ours = packages.filter(|package| members.contains(text(&package["id"])));
     ours.map(|package| {

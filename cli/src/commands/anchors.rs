@@ -1,6 +1,6 @@
 //! `aiv1 anchors`: the real encoders, measured.
 
-use super::{Context, anchor_names, ok, open_clips};
+use super::{Context, OK, anchor_names, open_clips};
 use crate::arguments::Anchors;
 use crate::setup;
 use crate::table::{Table, bitrate};
@@ -35,5 +35,5 @@ pub(crate) fn anchors(context: &Context, arguments: &Anchors) -> Result<ExitCode
     }
     drop(progress);
     context.result(&points, &table.lines());
-    ok()
+    Ok(OK)
 }

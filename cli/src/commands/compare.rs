@@ -1,6 +1,6 @@
 //! `aiv1 compare`: records side by side, as tables and as an RD plot.
 
-use super::{Context, ok};
+use super::{Context, OK};
 use crate::arguments::Compare;
 use crate::table::{Table, absent, bitrate};
 use crate::{plot, setup};
@@ -23,14 +23,17 @@ pub(crate) fn compare(context: &Context, arguments: &Compare) -> Result<ExitCode
         lines.push(format!("plot: {}", path.display()));
     }
     context.result(&records.iter().map(|record| summary(record)).collect::<Vec<_>>(), &lines);
-    ok()
+    Ok(OK)
 }
 
 /// Rate points, savings with their certificates, and set figures of several records.
 pub(crate) fn table(records: &[&Record]) -> Vec<String> {
     let mut lines = points(records);
     lines.push(String::new());
-    lines.push("Rate at equal quality against each anchor (BD-rate: negative needs less), with its certificate".into());
+    lines.push(
+        "Rate at equal quality against each anchor (BD-rate: negative needs less), with its certificate"
+            .into(),
+    );
     lines.extend(savings(records));
     let over_set = set(records);
     if !over_set.is_empty() {
@@ -42,12 +45,26 @@ pub(crate) fn table(records: &[&Record]) -> Vec<String> {
 }
 
 fn points(records: &[&Record]) -> Vec<String> {
-    let head = ["codec", "clip", "q", "rate", "PSNR-Y", "PSNR-YUV", "SSIM-Y", "worst", "enc fuel/px", "dec fuel/px", "decoder"];
+    let head = [
+        "codec",
+        "clip",
+        "q",
+        "rate",
+        "PSNR-Y",
+        "PSNR-YUV",
+        "SSIM-Y",
+        "worst",
+        "enc fuel/px",
+        "dec fuel/px",
+        "decoder",
+    ];
     let mut table = Table::new(&head);
     for record in records {
-        let decoder = record.codec.decoder.as_ref().map(|ModuleInfo { bytes, gzip_bytes, .. }| {
-            format!("{bytes} B ({gzip_bytes} gz)")
-        });
+        let decoder = record
+            .codec
+            .decoder
+            .as_ref()
+            .map(|ModuleInfo { bytes, gzip_bytes, .. }| format!("{bytes} B ({gzip_bytes} gz)"));
         for RatePoint { clip, quality_index, bitrate: rate, quality, cost, .. } in &record.points {
             table.row(vec![
                 record.codec.name.clone(),
@@ -73,7 +90,17 @@ fn points(records: &[&Record]) -> Vec<String> {
 
 /// One row a codec, clip and anchor; columns for the metrics.
 fn savings(records: &[&Record]) -> Vec<String> {
-    let mut table = Table::new(&["codec", "clip", "anchor", "PSNR-Y", "PSNR-YUV", "SSIM-Y", "overlap", "points", "PCHIP-Akima"]);
+    let mut table = Table::new(&[
+        "codec",
+        "clip",
+        "anchor",
+        "PSNR-Y",
+        "PSNR-YUV",
+        "SSIM-Y",
+        "overlap",
+        "points",
+        "PCHIP-Akima",
+    ]);
     let mut refusals = Vec::new();
     for record in records {
         let mut rows: BTreeMap<(usize, usize), Vec<&Comparison>> = BTreeMap::new();
@@ -91,7 +118,10 @@ fn savings(records: &[&Record]) -> Vec<String> {
                 let comparison = row.iter().find(|comparison| comparison.metric == metric);
                 cells.push(absent(comparison.and_then(|one| one.bd_rate.pchip).map(percent)));
                 if let Some(refusal) = comparison.and_then(|one| one.bd_rate.refusal.as_ref()) {
-                    refusals.push(format!("  — {name} on {clip} against {} in {metric}: {refusal}", first.anchor));
+                    refusals.push(format!(
+                        "  — {name} on {clip} against {} in {metric}: {refusal}",
+                        first.anchor
+                    ));
                 }
             }
             let certificate = &first.bd_rate.certificate;

@@ -1,6 +1,6 @@
 //! `aiv1 decode`: a stream as Y4M, which every tool reads.
 
-use super::{Context, ok};
+use super::{Context, OK};
 use crate::arguments::{Decode, StreamArguments};
 use crate::setup;
 use aiv1_decoder::stream::Reader;
@@ -24,8 +24,7 @@ pub(crate) fn open(arguments: &StreamArguments, salvage: bool) -> Result<Opened,
     let limits = Limits::default();
     let stream = File::open(&arguments.stream).map_err(Error::file("read", &arguments.stream))?;
     let stream = BufReader::new(stream);
-    let opened =
-        if salvage { Reader::salvage(stream, &limits) } else { Reader::open(stream, &limits) };
+    let opened = if salvage { Reader::salvage(stream, &limits) } else { Reader::open(stream, &limits) };
     let reader = opened.map_err(aiv1_decoder::Error::from)?;
     let path = match &arguments.decoder {
         Some(path) => path.clone(),
@@ -47,7 +46,12 @@ pub(crate) fn open(arguments: &StreamArguments, salvage: bool) -> Result<Opened,
 /// `codec/decoder.wasm` of the bundle around `streams/CLIP/qNN.aiv1`.
 fn beside(stream: &Path) -> Result<PathBuf, Error> {
     let stream = fs::canonicalize(stream).map_err(Error::file("find", stream))?;
-    let found = stream.ancestors().skip(1).take(4).map(|folder| folder.join("codec/decoder.wasm")).find(|path| path.is_file());
+    let found = stream
+        .ancestors()
+        .skip(1)
+        .take(4)
+        .map(|folder| folder.join("codec/decoder.wasm"))
+        .find(|path| path.is_file());
     found.ok_or_else(|| Error::Request {
         what: "decoder",
         value: "not given".to_owned(),
@@ -93,6 +97,9 @@ pub(crate) fn decode(context: &Context, arguments: &Decode) -> Result<ExitCode, 
     partial.persist(out).map_err(|error| Error::file("write", out)(error.error))?;
     drop(progress);
     let value = serde_json::json!({ "file": out, "frames": frames, "truncated": reader.is_truncated() });
-    context.result(&value, &[format!("{}: {frames} frames of {format}, every frame hash as stored", out.display())]);
-    ok()
+    context.result(
+        &value,
+        &[format!("{}: {frames} frames of {format}, every frame hash as stored", out.display())],
+    );
+    Ok(OK)
 }

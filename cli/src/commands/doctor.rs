@@ -1,6 +1,6 @@
 //! `aiv1 doctor`: what is installed, what is missing, and how to get it.
 
-use super::{Context, code};
+use super::{Context, OK, code};
 use crate::{exit, setup};
 use aiv1_confine::Support;
 use aiv1_video::Ffmpeg;
@@ -31,7 +31,7 @@ pub(crate) fn doctor(context: &Context) -> ExitCode {
         })
         .collect();
     context.result(&value, &lines);
-    code(if missing { exit::MACHINE } else { exit::OK })
+    if missing { code(exit::MACHINE) } else { OK }
 }
 
 fn findings() -> Vec<Finding> {
@@ -40,7 +40,11 @@ fn findings() -> Vec<Finding> {
     match Ffmpeg::find() {
         Ok(ffmpeg) => {
             add("ffmpeg", Ok(ffmpeg.version().to_owned()));
-            for (what, encoder) in [("anchor encoder x264", "libx264"), ("anchor encoder x265", "libx265"), ("anchor encoder SVT-AV1", "libsvtav1")] {
+            for (what, encoder) in [
+                ("anchor encoder x264", "libx264"),
+                ("anchor encoder x265", "libx265"),
+                ("anchor encoder SVT-AV1", "libsvtav1"),
+            ] {
                 add(what, encoder_there(&ffmpeg, encoder));
             }
         }
@@ -62,14 +66,18 @@ fn findings() -> Vec<Finding> {
 fn encoder_there(ffmpeg: &Ffmpeg, encoder: &str) -> Result<String, String> {
     let fix = format!("this ffmpeg has no {encoder}: install one that has, Debian's does");
     let output = ffmpeg.command().args(["-encoders"]).output().map_err(|error| error.to_string())?;
-    let listed = String::from_utf8_lossy(&output.stdout).lines().any(|line| line.split_whitespace().nth(1) == Some(encoder));
+    let listed = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .any(|line| line.split_whitespace().nth(1) == Some(encoder));
     if listed { Ok(encoder.to_owned()) } else { Err(fix) }
 }
 
 fn confinement() -> Result<String, String> {
     let support = Support::probe();
     let abi = support.landlock_abi.map(|abi| format!("ABI {abi}")).unwrap_or_default();
-    support.missing.map_or(Ok(abi), |missing| Err(format!("codecs cannot be confined by this kernel: {missing}")))
+    support
+        .missing()
+        .map_or(Ok(abi), |missing| Err(format!("codecs cannot be confined by this kernel: {missing}")))
 }
 
 fn assembly() -> Result<String, String> {

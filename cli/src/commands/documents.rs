@@ -1,7 +1,6 @@
 //! `aiv1 completions` and `aiv1 man`.
 
 use crate::arguments::Arguments;
-use crate::exit;
 use aiv1_lab::Error;
 use clap::CommandFactory as _;
 use std::path::Path;
@@ -10,12 +9,13 @@ use std::process::ExitCode;
 /// Prints a completion script.
 pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
     clap_complete::generate(shell, &mut Arguments::command(), "aiv1", &mut std::io::stdout());
-    ExitCode::from(exit::OK)
+    super::OK
 }
 
 /// Writes `aiv1.1` and a page for each command.
 pub(crate) fn man(folder: &Path) -> Result<ExitCode, Error> {
     std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-    clap_mangen::generate_to(Arguments::command(), folder).map_err(Error::file("write man pages into", folder))?;
-    Ok(ExitCode::from(exit::OK))
+    clap_mangen::generate_to(Arguments::command(), folder)
+        .map_err(Error::file("write man pages into", folder))?;
+    Ok(super::OK)
 }

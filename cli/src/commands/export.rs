@@ -1,6 +1,6 @@
 //! `aiv1 export`: a bundle as one file.
 
-use super::{Context, ok};
+use super::{Context, OK};
 use crate::arguments::Export;
 use crate::setup;
 use aiv1_lab::{Bundle, Error};
@@ -13,5 +13,5 @@ pub(crate) fn export(context: &Context, arguments: &Export) -> Result<ExitCode, 
     let bytes = std::fs::metadata(&arguments.out).map_err(Error::file("read", &arguments.out))?.len();
     let value = serde_json::json!({ "file": arguments.out, "bytes": bytes });
     context.result(&value, &[format!("{}: {bytes} bytes", arguments.out.display())]);
-    ok()
+    Ok(OK)
 }

@@ -13,7 +13,6 @@ mod run;
 mod verify;
 
 use crate::arguments::{Arguments, ClipArguments, Command};
-use crate::exit;
 use crate::progress::Progress;
 use aiv1_lab::{Error, Observer as _};
 use aiv1_model::ClipClass;
@@ -39,7 +38,9 @@ impl Context {
         if self.json {
             println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
         } else {
-            lines.iter().for_each(|line| println!("{line}"));
+            for line in lines {
+                println!("{line}");
+            }
         }
     }
 }
@@ -53,7 +54,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Error> {
         threads: arguments.threads.map_or(available, NonZeroUsize::from),
     };
     match arguments.command {
-        Command::Run(run) => run::run(&context, run),
+        Command::Run(run) => run::run(&context, &run),
         Command::Verify(verify) => verify::verify(&context, &verify),
         Command::Decode(decode) => decode::decode(&context, &decode),
         Command::Anchors(anchors) => anchors::anchors(&context, &anchors),
@@ -78,7 +79,13 @@ fn open_clips(ffmpeg: &Ffmpeg, arguments: &ClipArguments, progress: &Progress) -
         }
         let clip = Clip::open(ffmpeg, path, &options)?;
         let info = &clip.info;
-        progress.say(&format!("clip {}: {}, {} frames, {}", info.name, info.format, info.frames, info.id.abbreviated()));
+        progress.say(&format!(
+            "clip {}: {}, {} frames, {}",
+            info.name,
+            info.format,
+            info.frames,
+            info.id.abbreviated()
+        ));
         for conversion in &info.conversions {
             let aiv1_model::Conversion { what, from, to, how } = conversion;
             progress.say(&format!("  converted {what}: {from} → {to} ({how})"));
@@ -104,6 +111,5 @@ fn code(code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn ok() -> Result<ExitCode, Error> {
-    Ok(code(exit::OK))
-}
+/// All went well.
+const OK: ExitCode = ExitCode::SUCCESS;

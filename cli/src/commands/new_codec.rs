@@ -1,6 +1,6 @@
 //! `aiv1 new-codec`: a small codec that works, to begin from.
 
-use super::{Context, ok};
+use super::{Context, OK};
 use crate::arguments::NewCodec;
 use aiv1_lab::Error;
 use std::fs::File;
@@ -21,7 +21,9 @@ pub(crate) fn new_codec(context: &Context, arguments: &NewCodec) -> Result<ExitC
         return Err(Error::Request { what: "codec name", value: format!("{name:?}"), bound });
     }
     let path = arguments.folder.join(format!("{name}.rs"));
-    let write = || File::create_new(&path)?.write_all(TEMPLATE.replace("`template`", &format!("`{name}`")).as_bytes());
+    let write = || {
+        File::create_new(&path)?.write_all(TEMPLATE.replace("`template`", &format!("`{name}`")).as_bytes())
+    };
     write().map_err(Error::file("create", &path))?;
     let lines = [
         format!("{} is a codec that works: change it, then", path.display()),
@@ -30,5 +32,5 @@ pub(crate) fn new_codec(context: &Context, arguments: &NewCodec) -> Result<ExitC
         "docs/CODEC-ABI.md says what a codec is given and may do.".to_owned(),
     ];
     context.result(&serde_json::json!({ "file": path }), &lines);
-    ok()
+    Ok(OK)
 }

@@ -1,7 +1,7 @@
 //! `aiv1 play`: a stream as an MP4 that players and browsers take. A preview: the measured object is the stream.
 
 use super::decode::{Opened, open};
-use super::{Context, ok};
+use super::{Context, OK};
 use crate::arguments::Play;
 use aiv1_decoder::{DecodeRange, Delivery, decode_stream};
 use aiv1_lab::{Error, Event, Observer as _};
@@ -34,7 +34,13 @@ pub(crate) fn play(context: &Context, arguments: &Play) -> Result<ExitCode, Erro
     let summary = writer.finish().map_err(failed)?;
     drop(progress);
     let value = serde_json::json!({ "file": out, "frames": summary.frames, "bytes": summary.bytes });
-    let line = format!("{}: {} frames, {} bytes of H.264, a preview of {}", out.display(), summary.frames, summary.bytes, arguments.stream.stream.display());
+    let line = format!(
+        "{}: {} frames, {} bytes of H.264, a preview of {}",
+        out.display(),
+        summary.frames,
+        summary.bytes,
+        arguments.stream.stream.display()
+    );
     context.result(&value, &[line]);
-    ok()
+    Ok(OK)
 }

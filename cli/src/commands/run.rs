@@ -1,6 +1,6 @@
 //! `aiv1 run`: codecs on clips, a bundle each, and the table.
 
-use super::{Context, anchor_names, code, ok, open_clips};
+use super::{Context, OK, anchor_names, code, open_clips};
 use crate::arguments::Run;
 use crate::progress::Progress;
 use crate::{exit, setup};
@@ -12,10 +12,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// Frames of a GOP unless another number is asked for.
-const GOP_FRAMES: u64 = 32;
+const GOP_FRAMES: u64 = 64;
 
 /// Runs every codec; the first that fails does not keep the others from running.
-pub(crate) fn run(context: &Context, arguments: Run) -> Result<ExitCode, Error> {
+pub(crate) fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Error> {
     let sources = arguments.codecs.iter().map(|path| read_source(path)).collect::<Result<Vec<_>, _>>()?;
     let anchors = anchor_names(&arguments.clips)?;
     let lab = setup::lab(context.threads)?;
@@ -45,7 +45,11 @@ pub(crate) fn run(context: &Context, arguments: Run) -> Result<ExitCode, Error> 
         lines.push(format!("{:<12} {}", record.codec.name, path.display()));
     }
     context.result(&published.iter().map(summary).collect::<Vec<_>>(), &lines);
-    if records.iter().all(|record| record.status == Status::Successful) { ok() } else { Ok(code(exit::FAILED)) }
+    if records.iter().all(|record| record.status == Status::Successful) {
+        Ok(OK)
+    } else {
+        Ok(code(exit::FAILED))
+    }
 }
 
 fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Published, Error> {
@@ -53,7 +57,9 @@ fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Publ
     let published = lab.run(request, progress)?;
     let record = &published.record;
     match &record.failure {
-        _ if published.reused => progress.say("  this question was answered before; --again runs it once more"),
+        _ if published.reused => {
+            progress.say("  this question was answered before; --again runs it once more");
+        }
         None => progress.say(&format!("  successful: {}", record.id)),
         Some(failure) => {
             let aiv1_model::Failure { fault, phase, kind, message, .. } = failure;
@@ -76,7 +82,11 @@ pub(super) fn read_source(path: &Path) -> Result<(String, String), Error> {
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let source = String::from_utf8(source).map_err(|error| Error::Request {
         what: "codec source",
-        value: format!("{} with a byte that is not UTF-8 at {}", path.display(), error.utf8_error().valid_up_to()),
+        value: format!(
+            "{} with a byte that is not UTF-8 at {}",
+            path.display(),
+            error.utf8_error().valid_up_to()
+        ),
         bound: "Rust source text".to_owned(),
     })?;
     Ok((name, source))

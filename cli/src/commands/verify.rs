@@ -1,6 +1,6 @@
 //! `aiv1 verify`: every figure of a bundle, derived again.
 
-use super::{Context, code, ok};
+use super::{Context, OK, code};
 use crate::arguments::Verify;
 use crate::{exit, setup};
 use aiv1_lab::{Bundle, Error, Verdict, VerifyOptions};
@@ -42,7 +42,7 @@ pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, 
         "differences": differing, "unchecked": unchecked });
     context.result(&value, &lines);
     match (differences.is_empty(), unchecked.is_empty()) {
-        (true, true) => ok(),
+        (true, true) => Ok(OK),
         (true, false) => Ok(code(exit::INCOMPLETE)),
         _ => Ok(code(exit::FAILED)),
     }

@@ -32,7 +32,8 @@ pub fn describe(about: &str, parameters: &[Parameter]) -> i64 {
     let mut text = format!("{{\"abi\":{ABI_VERSION},\"about\":{},\"parameters\":[", quoted(about));
     for (index, parameter) in parameters.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        let head = format!("{comma}{{\"name\":{},\"help\":{}", quoted(parameter.name), quoted(parameter.help));
+        let head =
+            format!("{comma}{{\"name\":{},\"help\":{}", quoted(parameter.name), quoted(parameter.help));
         text.push_str(&head);
         let _ = match parameter.kind {
             Kind::Int { min, max, default } => {
@@ -78,11 +79,7 @@ pub unsafe fn encode(
 ///
 /// # Safety
 /// Both pointers come from [`alloc`] with at least the given lengths.
-pub unsafe fn decode(
-    decode: fn(&[u8], &mut GopMut<'_>),
-    head: (usize, usize),
-    bytes: (usize, usize),
-) -> i64 {
+pub unsafe fn decode(decode: fn(&[u8], &mut GopMut<'_>), head: (usize, usize), bytes: (usize, usize)) -> i64 {
     remember_panics();
     // SAFETY: the caller vouches for both buffers.
     let (head, bytes) = unsafe { (slice(head), slice(bytes)) };

@@ -15,13 +15,35 @@ pub struct Parameter {
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// A whole number in `min..=max`.
-    Int { min: i32, max: i32, default: i32 },
+    Int {
+        /// Least value.
+        min: i32,
+        /// Greatest value.
+        max: i32,
+        /// Value when none is given.
+        default: i32,
+    },
     /// A number in `min..=max`.
-    Float { min: f64, max: f64, default: f64 },
+    Float {
+        /// Least value.
+        min: f64,
+        /// Greatest value.
+        max: f64,
+        /// Value when none is given.
+        default: f64,
+    },
     /// On or off.
-    Flag { default: bool },
+    Flag {
+        /// Value when none is given.
+        default: bool,
+    },
     /// One of several names; the value is its index.
-    Choice { options: &'static [&'static str], default: usize },
+    Choice {
+        /// The names.
+        options: &'static [&'static str],
+        /// Index of the one used when none is given.
+        default: usize,
+    },
 }
 
 impl Parameter {

@@ -1,7 +1,8 @@
 //! The helper's side: confines its own process, then becomes the program.
 
+use crate::rules::{self, DENIES_TCP};
 use crate::spec::{FRAME_HEAD, Limits, MAX_FRAME, REFUSED, Report, Spec, frame, frame_len};
-use crate::{Support, rules};
+use crate::support::NO_LANDLOCK;
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{Resource, Rlimit, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
@@ -34,10 +35,13 @@ fn become_program() -> Result<std::convert::Infallible, Report> {
     if parent != Some(spec.parent) {
         return Err(Report::Setup { step: "the death signal".into(), reason: "the parent is gone".into() });
     }
-    if let Some(missing) = Support::probe().missing {
+    let level = rules::level().ok_or_else(|| Report::Unsupported { missing: NO_LANDLOCK.to_owned() })?;
+    let network_namespace = leave_network();
+    if level < DENIES_TCP && !network_namespace {
+        let missing =
+            "its Landlock cannot deny TCP (Linux 6.7 can), and it permits no network namespace".to_owned();
         return Err(Report::Unsupported { missing });
     }
-    let network_namespace = leave_network();
     close_inherited()
         .map_err(|error| Report::Setup { step: "descriptors".into(), reason: error.to_string() })?;
     set_limits(&spec.limits).map_err(step("resource limits"))?;
@@ -45,7 +49,7 @@ fn become_program() -> Result<std::convert::Infallible, Report> {
     let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
     rustix::thread::set_capabilities(None, nothing).map_err(step("dropping capabilities"))?;
     rustix::thread::set_no_new_privs(true).map_err(step("no new privileges"))?;
-    rules::enforce(&spec.grants)?;
+    rules::enforce(level, &spec.grants)?;
 
     let ready = frame(&Report::Ready { network_namespace });
     let ready =

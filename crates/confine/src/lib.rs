@@ -4,8 +4,8 @@
 //! `aiv1-confine`), which confines *itself* in [`child_main`] and then becomes the program: limits on CPU time, address
 //! space, file size and descriptors, no capabilities, no new privileges, no inherited descriptors, no TCP, and
 //! Landlock, so that of the file system only the named paths exist. Where the kernel permits it there is no network at
-//! all. What the kernel cannot enforce in full is an error that names it ([`Support`] says so beforehand); there is no
-//! half-confined run.
+//! all. Without Landlock, or without any way to deny the network, nothing runs: the error names what the kernel lacks
+//! ([`Support`] says so beforehand). What newer kernels add (devices, signals, abstract sockets) is denied where it can be.
 //!
 //! # Decisions
 //! - **A helper, not `pre_exec`**: between `fork` and `exec` of a threaded program hardly anything is allowed, and
@@ -33,4 +33,4 @@ pub use child::child_main;
 pub use command::{Confined, Helper, Limits};
 pub use error::Error;
 pub use outcome::{Captured, Ended, Isolation, Outcome};
-pub use support::{REQUIRED_LANDLOCK_ABI, Support};
+pub use support::Support;

@@ -154,7 +154,8 @@ impl Job<'_> {
         let lock_path = folder.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(Error::file("open", &lock_path))?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|error| Error::file("lock", &lock_path)(error.into()))?;
+        flock(&lock, FlockOperation::LockExclusive)
+            .map_err(|error| Error::file("lock", &lock_path)(error.into()))?;
         let stream = folder.join(format!("stream.{}", self.anchor.extension));
         let point_path = folder.join("point.json");
         if let Some(point) = read_point(&point_path, &stream) {
@@ -192,18 +193,31 @@ impl Job<'_> {
     fn arguments(&self, input: &str, output: &str) -> Vec<String> {
         let VideoFormat { width, height, frame_rate, color } = self.clip.info.format;
         let range = if color.full_range { "pc" } else { "tv" };
-        let (size, rate) = (format!("{width}x{height}"), format!("{}/{}", frame_rate.numerator, frame_rate.denominator));
+        let (size, rate) =
+            (format!("{width}x{height}"), format!("{}/{}", frame_rate.numerator, frame_rate.denominator));
         let crf = self.crf.to_string();
         let mut arguments = vec!["-f", "rawvideo", "-pix_fmt", "yuv420p", "-color_range", range];
         arguments.extend(["-video_size", &size, "-framerate", &rate, "-i", input]);
         arguments.extend_from_slice(self.anchor.arguments);
-        arguments.extend(["-crf", &crf, "-pix_fmt", "yuv420p", "-color_range", range, "-fps_mode", "passthrough"]);
+        arguments.extend([
+            "-crf",
+            &crf,
+            "-pix_fmt",
+            "yuv420p",
+            "-color_range",
+            range,
+            "-fps_mode",
+            "passthrough",
+        ]);
         arguments.extend(["-f", self.anchor.extension, "-y", output]);
         arguments.into_iter().map(str::to_owned).collect()
     }
 
     fn make(&self, stream: &Path) -> Result<AnchorPoint, Error> {
-        let failed = |reason: String| Error::Anchor { anchor: format!("{} at CRF {}", self.anchor.name, self.crf), reason };
+        let failed = |reason: String| Error::Anchor {
+            anchor: format!("{} at CRF {}", self.anchor.name, self.crf),
+            reason,
+        };
         let output = stream.to_string_lossy();
         let mut command = self.ffmpeg.command();
         command.args(self.arguments("pipe:0", &output));
@@ -232,7 +246,13 @@ impl Job<'_> {
             encode: self.encode(),
             stream_sha256: digest_of_file(stream)?,
             stream_bytes,
-            path: format!("anchors/{}/{}-{}.{}", info.id.abbreviated(), self.anchor.name, self.crf, self.anchor.extension),
+            path: format!(
+                "anchors/{}/{}-{}.{}",
+                info.id.abbreviated(),
+                self.anchor.name,
+                self.crf,
+                self.anchor.extension
+            ),
             bitrate: info.bitrate(stream_bytes),
             quality,
         })

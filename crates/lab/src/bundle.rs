@@ -54,7 +54,10 @@ impl Bundle {
         if again.0.finish() == packed {
             Ok(bundle)
         } else {
-            Err(Error::bundle(path, "its files are whole, but the archive around them is not as `aiv1 export` packs it"))
+            Err(Error::bundle(
+                path,
+                "its files are whole, but the archive around them is not as `aiv1 export` packs it",
+            ))
         }
     }
 
@@ -82,14 +85,18 @@ impl Bundle {
         if self.manifest.files.iter().any(|entry| entry.path == path) {
             Ok(self.root.join(path))
         } else {
-            Err(Error::bundle(&self.root, format!("the record names {path:?}, which the manifest does not list")))
+            Err(Error::bundle(
+                &self.root,
+                format!("the record names {path:?}, which the manifest does not list"),
+            ))
         }
     }
 
     /// Writes it as one `.tar` file: the same bundle always gives the same bytes.
     pub fn export(&self, to: &Path) -> Result<(), Error> {
         let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::file("create a file in", folder))?;
+        let mut file =
+            tempfile::NamedTempFile::new_in(folder).map_err(Error::file("create a file in", folder))?;
         self.pack(BufWriter::new(file.as_file_mut())).map_err(Error::file("write", to))?;
         file.as_file().sync_all().map_err(Error::file("write", to))?;
         file.persist(to).map_err(|error| error.error).map_err(Error::file("write", to))?;
@@ -98,7 +105,8 @@ impl Bundle {
 
     fn pack(&self, writer: impl Write) -> io::Result<()> {
         let mut archive = tar::Builder::new(writer);
-        let names = std::iter::once(Manifest::FILE).chain(self.manifest.files.iter().map(|entry| entry.path.as_str()));
+        let names = std::iter::once(Manifest::FILE)
+            .chain(self.manifest.files.iter().map(|entry| entry.path.as_str()));
         for name in names {
             let file = File::open(self.root.join(name))?;
             let mut header = tar::Header::new_ustar();
@@ -166,7 +174,8 @@ fn manifest_text(manifest: &Manifest) -> Vec<u8> {
 }
 
 fn canonical(json: serde_json::Result<Vec<u8>>) -> Vec<u8> {
-    let mut json = json.expect("model types have no map with keys that are not text and no failing serialiser");
+    let mut json =
+        json.expect("model types have no map with keys that are not text and no failing serialiser");
     json.push(b'\n');
     json
 }
@@ -225,14 +234,17 @@ fn is_plain(path: &str) -> bool {
 fn read_manifest(root: &Path) -> Result<Manifest, Error> {
     let path = root.join(Manifest::FILE);
     let text = read_bounded(&path, MAX_MANIFEST)?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|error| Error::bundle(&path, format!("not a manifest: {error}")))?;
+    let manifest: Manifest = serde_json::from_slice(&text)
+        .map_err(|error| Error::bundle(&path, format!("not a manifest: {error}")))?;
     if manifest.format != Manifest::FORMAT {
         let reason = format!("format {:?} is unknown, {:?} is read here", manifest.format, Manifest::FORMAT);
         return Err(Error::bundle(&path, reason));
     }
     if manifest_text(&manifest) != text {
-        return Err(Error::bundle(&path, "it was changed: its text is not the canonical one of what it says"));
+        return Err(Error::bundle(
+            &path,
+            "it was changed: its text is not the canonical one of what it says",
+        ));
     }
     if let Some(entry) = manifest.files.iter().find(|entry| !is_plain(&entry.path)) {
         return Err(Error::bundle(&path, format!("{:?} is no path that may stand in a bundle", entry.path)));
@@ -273,7 +285,8 @@ fn read_record(path: &Path) -> Result<Record, Error> {
     if version != Some(u64::from(RECORD_VERSION)) {
         return Err(wrong(format!("record version {version:?} is unknown, {RECORD_VERSION} is read here")));
     }
-    let record: Record = serde_json::from_slice(&text).map_err(|error| wrong(format!("not a record: {error}")))?;
+    let record: Record =
+        serde_json::from_slice(&text).map_err(|error| wrong(format!("not a record: {error}")))?;
     if record_text(&record) != text {
         return Err(wrong("its text is not the canonical one of what it says".into()));
     }

@@ -79,7 +79,11 @@ impl Error {
         move |source| Self::File { action, path, source }
     }
 
-    pub(crate) fn request(what: &'static str, value: impl ToString, bound: impl Into<String>) -> Self {
+    pub(crate) fn request(
+        what: &'static str,
+        value: impl std::fmt::Display,
+        bound: impl Into<String>,
+    ) -> Self {
         Self::Request { what, value: value.to_string(), bound: bound.into() }
     }
 

@@ -106,7 +106,11 @@ impl Stage<'_> {
     }
 
     /// GOPs of the clip in order, each once the window admits it.
-    fn read_gops<'a>(&'a self, clip: &'a Clip, window: &'a Window) -> impl Iterator<Item = Result<Gop, Failed>> + 'a {
+    fn read_gops<'a>(
+        &'a self,
+        clip: &'a Clip,
+        window: &'a Window,
+    ) -> impl Iterator<Item = Result<Gop, Failed>> + 'a {
         let gop_frames = self.request.settings.gop_frames as usize;
         let mut reader = None;
         let mut index = 0;
@@ -277,7 +281,8 @@ impl Output {
             clip: clip.info.id,
         };
         let out = File::create(&file).map_err(Error::file("create", &file))?;
-        let writer = Writer::new(BufWriter::new(out), header, &stage.request.settings.limits).map_err(|error| written(&file, error))?;
+        let writer = Writer::new(BufWriter::new(out), header, &stage.request.settings.limits)
+            .map_err(|error| written(&file, error))?;
         let stream = WrittenStream {
             quality_index,
             path,

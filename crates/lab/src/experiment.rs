@@ -9,8 +9,8 @@ use crate::run_directory::RunDirectory;
 use crate::{Home, bundle};
 use aiv1_decoder::ModuleCompiler;
 use aiv1_model::{
-    CodecInfo, Declaration, Digest, ExperimentId, Fault, Limits, Machine, ModuleInfo, Parameters, Phase, PhaseOutcome,
-    PhaseRecord, RECORD_VERSION, Record, Settings, Status,
+    CodecInfo, Declaration, Digest, ExperimentId, Fault, Limits, Machine, ModuleInfo, Parameters, Phase,
+    PhaseOutcome, PhaseRecord, RECORD_VERSION, Record, Settings, Status,
 };
 use aiv1_video::{Clip, Ffmpeg};
 use flate2::Compression;
@@ -29,9 +29,9 @@ pub const MIN_POINTS: usize = 4;
 /// Source files up to this size travel in the bundle, so that it re-derives itself.
 pub const CARRIED_CLIP_BYTES: u64 = 64 << 20;
 
-const VALIDATION_LIMIT: Duration = Duration::from_secs(5 * 60);
-const EXECUTION_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
-const VERIFICATION_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+const VALIDATION_LIMIT: Duration = Duration::from_mins(5);
+const EXECUTION_LIMIT: Duration = Duration::from_hours(6);
+const VERIFICATION_LIMIT: Duration = Duration::from_hours(2);
 
 /// The programs and folders that experiments run with.
 #[derive(Debug)]
@@ -84,7 +84,8 @@ impl Lab {
     pub fn run(&self, request: &Request<'_>, observer: &dyn Observer) -> Result<Published, Error> {
         check(request)?;
         fs::create_dir_all(&request.results).map_err(Error::file("create", &request.results))?;
-        let directory = RunDirectory::create(&request.results).map_err(Error::file("use", &request.results))?;
+        let directory =
+            RunDirectory::create(&request.results).map_err(Error::file("use", &request.results))?;
         let folder = directory.join("bundle");
         let mut run = Run { lab: self, request, observer, folder, record: self.blank_record(request) };
         match run.phases() {
@@ -168,18 +169,24 @@ impl Run<'_> {
             return Err(Ended::Known(Box::new(published)));
         }
         let frames: u64 = self.request.clips.iter().map(|clip| clip.info.frames).sum();
-        let anchor_frames = self.request.clips.iter().map(|clip| clip.info.frames * self.anchor_steps()).sum();
+        let anchor_frames =
+            self.request.clips.iter().map(|clip| clip.info.frames * self.anchor_steps()).sum();
         self.phase(Phase::Deployment, Some(anchor_frames), None, Self::deploy)?;
         let points = frames * self.request.settings.quality_indices.len() as u64;
-        let streams = self.phase(Phase::Execution, Some(points), Some(EXECUTION_LIMIT), |run, deadline| {
-            let stage = run.stage(&prepared, deadline);
-            let encode = |clip| stage.encode_clip(clip).map(|streams| (clip, streams));
-            run.request.clips.iter().map(encode).collect::<Result<Vec<_>, _>>()
-        })?;
+        let streams =
+            self.phase(Phase::Execution, Some(points), Some(EXECUTION_LIMIT), |run, deadline| {
+                let stage = run.stage(&prepared, deadline);
+                let encode = |clip| stage.encode_clip(clip).map(|streams| (clip, streams));
+                run.request.clips.iter().map(encode).collect::<Result<Vec<_>, _>>()
+            })?;
         self.phase(Phase::Verification, Some(points), Some(VERIFICATION_LIMIT), |run, deadline| {
-            for (clip, stream) in streams.iter().flat_map(|(clip, streams)| streams.iter().map(move |one| (clip, one))) {
+            for (clip, stream) in
+                streams.iter().flat_map(|(clip, streams)| streams.iter().map(move |one| (clip, one)))
+            {
                 let point = run.stage(&prepared, deadline).verify_point(clip, stream);
-                run.record.points.push(point.map_err(|failed| failed.at(clip.info.id, stream.quality_index))?);
+                run.record
+                    .points
+                    .push(point.map_err(|failed| failed.at(clip.info.id, stream.quality_index))?);
             }
             Ok(())
         })?;
@@ -204,7 +211,13 @@ impl Run<'_> {
         let outcome = if result.is_ok() { PhaseOutcome::Completed } else { PhaseOutcome::Failed };
         self.observer.event(&Event::PhaseEnded { phase, outcome });
         let limit_ms = limit.map(|limit| limit.as_millis() as u64);
-        self.record.phases.push(PhaseRecord { phase, started_at, ended_at: Timestamp::now(), limit_ms, outcome });
+        self.record.phases.push(PhaseRecord {
+            phase,
+            started_at,
+            ended_at: Timestamp::now(),
+            limit_ms,
+            outcome,
+        });
         result.map_err(|failed| Ended::Failed(failed, phase))
     }
 
@@ -238,7 +251,8 @@ impl Run<'_> {
             write(&self.folder.join("codec").join(name), wasm)?;
             Ok::<_, Error>(Some(module_info(wasm)))
         };
-        let (encoder, decoder) = (keep("encoder.wasm", &built.encoder)?, keep("decoder.wasm", &built.decoder)?);
+        let (encoder, decoder) =
+            (keep("encoder.wasm", &built.encoder)?, keep("decoder.wasm", &built.decoder)?);
         self.record.codec.toolchain = Some(built.toolchain.clone());
         self.record.codec.encoder = encoder;
         self.record.codec.decoder = decoder;
@@ -264,7 +278,8 @@ impl Run<'_> {
     }
 
     fn anchor_steps(&self) -> u64 {
-        let ladder = |name: &String| crate::anchors::find(name).map_or(0, |anchor| anchor.ladder.len() as u64);
+        let ladder =
+            |name: &String| crate::anchors::find(name).map_or(0, |anchor| anchor.ladder.len() as u64);
         self.request.settings.anchors.iter().map(ladder).sum()
     }
 
@@ -310,7 +325,14 @@ impl Deadline {
 fn question(codec: &CodecInfo, parameters: &Parameters, request: &Request<'_>) -> ExperimentId {
     let clips: Vec<Digest> = request.clips.iter().map(|clip| clip.info.id).collect();
     let modules = (&codec.encoder, &codec.decoder);
-    let question = serde_json::json!([codec.source_sha256, codec.kit_sha256, modules, parameters, clips, request.settings]);
+    let question = serde_json::json!([
+        codec.source_sha256,
+        codec.kit_sha256,
+        modules,
+        parameters,
+        clips,
+        request.settings
+    ]);
     ExperimentId::of(&Digest::of(question.to_string().as_bytes()))
 }
 
@@ -347,7 +369,8 @@ fn check(request: &Request<'_>) -> Result<(), Error> {
 }
 
 fn carried_path(clip: &Clip) -> String {
-    let plain = |character: char| if character.is_ascii_alphanumeric() || character == '.' { character } else { '_' };
+    let plain =
+        |character: char| if character.is_ascii_alphanumeric() || character == '.' { character } else { '_' };
     let name: String = clip.info.source.name.chars().rev().take(40).map(plain).collect();
     let name: String = name.chars().rev().collect();
     format!("clips/{}-{name}", clip.info.id.abbreviated())

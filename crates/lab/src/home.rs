@@ -20,7 +20,8 @@ impl Home {
     /// `$AIV1_CACHE`, else `$XDG_CACHE_HOME/aiv1`, else `$HOME/.cache/aiv1`.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads where caches lie")]
     pub fn from_environment() -> Result<Self, NoHome> {
-        let folder = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder =
+            |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(PathBuf::from);
         folder(CACHE_VARIABLE)
             .or_else(|| folder("XDG_CACHE_HOME").map(|base| base.join("aiv1")))
             .or_else(|| folder("HOME").map(|home| home.join(".cache/aiv1")))

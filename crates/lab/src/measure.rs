@@ -26,7 +26,11 @@ pub(crate) fn measure(
             // Both are read to their ends, so that the error can name both counts.
             ours_total += rest(source, &mut ours)?;
             theirs_total += rest(decoded, &mut theirs)?;
-            return Err(aiv1_quality::Error::FrameCount { source_frames: ours_total, decoded_frames: theirs_total }.into());
+            return Err(aiv1_quality::Error::FrameCount {
+                source_frames: ours_total,
+                decoded_frames: theirs_total,
+            }
+            .into());
         }
         if frames == 0 {
             return Ok(measurer.finish()?);

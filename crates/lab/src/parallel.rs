@@ -6,7 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Runs `work` on every item, on up to `threads` threads; after an error no further item is begun.
-pub(crate) fn map<T, R, E>(threads: NonZeroUsize, items: &[T], work: impl Fn(&T) -> Result<R, E> + Sync) -> Result<Vec<R>, E>
+pub(crate) fn map<T, R, E>(
+    threads: NonZeroUsize,
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E>
 where
     T: Sync,
     R: Send,

@@ -30,7 +30,11 @@ pub struct Difference {
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}: the record says {}, derived again it is {}", self.field, self.recorded, self.derived)
+        write!(
+            formatter,
+            "{}: the record says {}, derived again it is {}",
+            self.field, self.recorded, self.derived
+        )
     }
 }
 
@@ -64,7 +68,12 @@ impl Lab {
     /// Re-derives a bundle. Clips are taken from the bundle, or from `options` by the hash of their frames.
     ///
     /// Wall times and peak memory are the only figures taken on trust; the fuel of encoding is, unless it is done again.
-    pub fn verify(&self, bundle: &Bundle, options: &VerifyOptions, observer: &dyn Observer) -> Result<Verdict, Error> {
+    pub fn verify(
+        &self,
+        bundle: &Bundle,
+        options: &VerifyOptions,
+        observer: &dyn Observer,
+    ) -> Result<Verdict, Error> {
         let recorded = bundle.record();
         let mut verdict = Verdict::default();
         let mut derived = recorded.clone();
@@ -80,7 +89,8 @@ impl Lab {
             derived.comparisons = aiv1_quality::comparisons(&derived.points, &derived.anchors);
             derived.set = aiv1_quality::compare_set(&derived.comparisons);
         } else {
-            let reason = "the experiment did not succeed: its files are whole, but it has no figures to derive again";
+            let reason =
+                "the experiment did not succeed: its files are whole, but it has no figures to derive again";
             verdict.unchecked.push(reason.to_owned());
         }
         let (before, after) = (to_json(recorded), to_json(&derived));
@@ -110,7 +120,8 @@ impl Lab {
                     info.frames = clip.info.frames;
                     info.conversions.clone_from(&clip.info.conversions);
                     if info.source.bundled.is_some() {
-                        (info.source.sha256, info.source.bytes) = (clip.info.source.sha256, clip.info.source.bytes);
+                        (info.source.sha256, info.source.bytes) =
+                            (clip.info.source.sha256, clip.info.source.bytes);
                     }
                     found.insert(info.id, clip);
                     break;
@@ -118,13 +129,20 @@ impl Lab {
             }
             if !found.contains_key(&info.id) {
                 let ClipInfo { name, id, .. } = info;
-                verdict.unchecked.push(format!("clip {name} ({id}) is not at hand: nothing was measured on it; give it with --clip"));
+                verdict.unchecked.push(format!(
+                    "clip {name} ({id}) is not at hand: nothing was measured on it; give it with --clip"
+                ));
             }
         }
         Ok(found)
     }
 
-    fn derive_codec(&self, bundle: &Bundle, derived: &mut Record, verdict: &mut Verdict) -> Result<(), Error> {
+    fn derive_codec(
+        &self,
+        bundle: &Bundle,
+        derived: &mut Record,
+        verdict: &mut Verdict,
+    ) -> Result<(), Error> {
         let codec = &mut derived.codec;
         let path = bundle.file(&format!("codec/{}.rs", codec.name))?;
         let source = fs::read(&path).map_err(Error::file("read", &path))?;
@@ -133,7 +151,9 @@ impl Lab {
         for (name, module) in [("encoder.wasm", &mut codec.encoder), ("decoder.wasm", &mut codec.decoder)] {
             if module.is_some() {
                 let path = bundle.file(&format!("codec/{name}"))?;
-                *module = Some(crate::experiment::module_info(&fs::read(&path).map_err(Error::file("read", &path))?));
+                *module = Some(crate::experiment::module_info(
+                    &fs::read(&path).map_err(Error::file("read", &path))?,
+                ));
             }
         }
         if codec.encoder.is_none() {
@@ -144,7 +164,9 @@ impl Lab {
         if !same_toolchain {
             let recorded = codec.toolchain.as_deref().unwrap_or("unknown");
             let here = &self.builder.toolchain().version;
-            verdict.unchecked.push(format!("the modules were not compiled again: built with {recorded}, here is {here}"));
+            verdict
+                .unchecked
+                .push(format!("the modules were not compiled again: built with {recorded}, here is {here}"));
             return Ok(());
         }
         let built = self.builder.build(&codec.name, &String::from_utf8_lossy(&source))?;
@@ -217,10 +239,19 @@ impl Lab {
         point.cost.decode_fuel = pass.fuel;
         point.cost.decode_fuel_per_pixel = info.per_pixel(pass.fuel);
         point.cost.encode_fuel_per_pixel = info.per_pixel(point.cost.encode_fuel);
-        if header.decoder != codec.decoder_sha256 || header.format != info.format || pass.frames != info.frames {
+        if header.decoder != codec.decoder_sha256
+            || header.format != info.format
+            || pass.frames != info.frames
+        {
             let message = format!(
                 "{} names decoder {}, {} and {} frames; the record has {}, {} and {}",
-                point.stream.path, header.decoder, header.format, pass.frames, codec.decoder_sha256, info.format, info.frames
+                point.stream.path,
+                header.decoder,
+                header.format,
+                pass.frames,
+                codec.decoder_sha256,
+                info.format,
+                info.frames
             );
             return Err(Failed::new(Fault::Evaluator, "header", message));
         }
@@ -307,7 +338,8 @@ fn load_codec(lab: &Lab, bundle: &Bundle, derived: &mut Record) -> Result<Codec,
     let codec = Codec::load(&lab.compiler, &encoder, &decoder, &derived.settings.limits)?;
     let declaration = codec.encoder.declaration().clone();
     let resolved = declaration.resolve(&derived.parameters);
-    derived.parameters = resolved.map_err(|error| Error::request("recorded parameters", error, "as declared"))?;
+    derived.parameters =
+        resolved.map_err(|error| Error::request("recorded parameters", error, "as declared"))?;
     derived.codec.declaration = Some(declaration);
     Ok(codec)
 }
@@ -323,14 +355,14 @@ fn compare(recorded: &Value, derived: &Value, path: &mut String, differences: &m
         (Value::Object(left), Value::Object(right)) if left.len() == right.len() => {
             for (key, left) in left {
                 let dot = if path.is_empty() { "" } else { "." };
-                path.push_str(&format!("{dot}{key}"));
+                path.extend([dot, key]);
                 compare(left, right.get(key).unwrap_or(&Value::Null), path, differences);
                 path.truncate(length);
             }
         }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
             for (index, (left, right)) in left.iter().zip(right).enumerate() {
-                path.push_str(&format!("[{index}]"));
+                path.extend(["[", &index.to_string(), "]"]);
                 compare(left, right, path, differences);
                 path.truncate(length);
             }

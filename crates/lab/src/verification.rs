@@ -32,7 +32,8 @@ impl Stage<'_> {
     pub(crate) fn verify_point(&self, clip: &Clip, stream: &WrittenStream) -> Result<RatePoint, Failed> {
         let (info, index) = (&clip.info, stream.quality_index);
         let file = self.folder.join(&stream.path);
-        self.observer.event(&Event::Working(&format!("decoding and measuring {} at index {index}", info.name)));
+        self.observer
+            .event(&Event::Working(&format!("decoding and measuring {} at index {index}", info.name)));
         let decoder = &self.codec.decoder;
         let threads = self.lab.threads;
         let (_, first, quality) =
@@ -80,7 +81,8 @@ pub(crate) fn decode_pass(
     mut each: impl FnMut(&DecodedGop) -> Result<(), Failed>,
 ) -> Result<(Header, DecodePass), Failed> {
     let stream = File::open(file).map_err(Error::file("read", file))?;
-    let mut reader = Reader::open(BufReader::new(stream), decoder.limits()).map_err(aiv1_decoder::Error::from)?;
+    let mut reader =
+        Reader::open(BufReader::new(stream), decoder.limits()).map_err(aiv1_decoder::Error::from)?;
     let mut hasher = Hasher::new();
     let mut pass = DecodePass {
         frames: 0,
@@ -126,7 +128,11 @@ pub(crate) fn decode_and_measure(
     // Past the last frame the reader checks that the clip is still the one that was opened.
     let more = source.read_gop(1, &mut wanted).map_err(Error::from)?;
     if more > 0 || pass.frames != clip.info.frames {
-        return Err(aiv1_quality::Error::FrameCount { source_frames: clip.info.frames, decoded_frames: pass.frames }.into());
+        return Err(aiv1_quality::Error::FrameCount {
+            source_frames: clip.info.frames,
+            decoded_frames: pass.frames,
+        }
+        .into());
     }
     Ok((header, pass, measurer.finish()?))
 }

@@ -96,10 +96,19 @@ impl std::fmt::Display for Refusal {
             Self::TooFewPoints { test, anchor } => {
                 write!(formatter, "{test} and {anchor} points, 4 each are needed")
             }
-            Self::NotFinite { curve } => write!(formatter, "a point of {curve} has no finite rate or quality"),
-            Self::NotMonotone { curve } => write!(formatter, "quality of {curve} does not rise with its rate"),
+            Self::NotFinite { curve } => {
+                write!(formatter, "a point of {curve} has no finite rate or quality")
+            }
+            Self::NotMonotone { curve } => {
+                write!(formatter, "quality of {curve} does not rise with its rate")
+            }
             Self::LittleOverlap { overlap, least } => {
-                write!(formatter, "the curves share {:.0} % of their quality range, {:.0} % is needed", overlap * 100.0, least * 100.0)
+                write!(
+                    formatter,
+                    "the curves share {:.0} % of their quality range, {:.0} % is needed",
+                    overlap * 100.0,
+                    least * 100.0
+                )
             }
             Self::InterpolationGap { gap, most } => {
                 write!(formatter, "PCHIP and Akima differ by {gap:.2} points, at most {most:.1} is accepted")

@@ -151,7 +151,9 @@ mod tests {
     #[test]
     fn only_the_canonical_text_is_read() {
         let text = Digest::of(b"").to_string();
-        for wrong in [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), text.replacen('e', "g", 1)] {
+        for wrong in
+            [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), text.replacen('e', "g", 1)]
+        {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
     }

@@ -119,9 +119,11 @@ impl Declaration {
 
     /// Checks names, ranges and defaults.
     pub fn check(&self) -> Result<(), ParameterError> {
-        let wrong = |name: &str, reason: String| ParameterError::Declaration { name: name.to_owned(), reason };
+        let wrong =
+            |name: &str, reason: String| ParameterError::Declaration { name: name.to_owned(), reason };
         if self.parameters.len() > Self::MAX_PARAMETERS {
-            let reason = format!("{} are declared, at most {} may be", self.parameters.len(), Self::MAX_PARAMETERS);
+            let reason =
+                format!("{} are declared, at most {} may be", self.parameters.len(), Self::MAX_PARAMETERS);
             return Err(wrong(&self.parameters[Self::MAX_PARAMETERS].name, reason));
         }
         let mut seen = BTreeSet::new();
@@ -146,7 +148,9 @@ impl Declaration {
 
     /// Every declared parameter with its value: the given one, checked, or its default.
     pub fn resolve(&self, given: &Parameters) -> Result<Parameters, ParameterError> {
-        if let Some(name) = given.keys().find(|name| !self.parameters.iter().any(|known| known.name == **name)) {
+        if let Some(name) =
+            given.keys().find(|name| !self.parameters.iter().any(|known| known.name == **name))
+        {
             let declared = self.parameters.iter().map(|known| known.name.as_str()).collect::<Vec<_>>();
             let declared = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
             return Err(ParameterError::Unknown { name: name.clone(), declared });

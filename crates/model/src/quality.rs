@@ -169,7 +169,15 @@ mod tests {
 
     #[test]
     fn people_read_two_decimals_or_the_word() {
-        assert_eq!(format!("{:.2}|{:7.1}|{}", Decibels::Finite(30.128), Decibels::Finite(30.128), Decibels::Lossless), "30.13|   30.1|lossless");
+        assert_eq!(
+            format!(
+                "{:.2}|{:7.1}|{}",
+                Decibels::Finite(30.128),
+                Decibels::Finite(30.128),
+                Decibels::Lossless
+            ),
+            "30.13|   30.1|lossless"
+        );
         assert_eq!(format!("{:.2}", Decibels::Lossless), "lossless");
     }
 

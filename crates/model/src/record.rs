@@ -1,8 +1,8 @@
 //! The record: everything one experiment was and showed, as versioned JSON.
 
 use crate::{
-    AnchorPoint, ClipInfo, CodecInfo, Comparison, Digest, Failure, Parameters, PhaseRecord, Quality, QualityTools,
-    SetComparison,
+    AnchorPoint, ClipInfo, CodecInfo, Comparison, Digest, Failure, Parameters, PhaseRecord, Quality,
+    QualityTools, SetComparison,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -46,7 +46,9 @@ impl TryFrom<String> for ExperimentId {
     type Error = ExperimentIdError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let hex = |text: &str| text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let hex = |text: &str| {
+            text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
         if text.strip_prefix("exp_").is_some_and(hex) { Ok(Self(text)) } else { Err(ExperimentIdError(text)) }
     }
 }

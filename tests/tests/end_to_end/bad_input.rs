@@ -11,7 +11,8 @@ const MACHINE: i32 = 3;
 fn refused(clip: &Path, more: &[&str], code: i32, words: &[&str]) {
     let out = clip.with_extension("runs");
     let raw = workspace().join("codecs/raw.rs");
-    let mut arguments = vec!["run", raw.to_str().unwrap(), "--anchors", "none", "--clip", clip.to_str().unwrap()];
+    let mut arguments =
+        vec!["run", raw.to_str().unwrap(), "--anchors", "none", "--clip", clip.to_str().unwrap()];
     arguments.extend(["--out", out.to_str().unwrap()]);
     arguments.extend_from_slice(more);
     let output = run(arguments);
@@ -20,7 +21,10 @@ fn refused(clip: &Path, more: &[&str], code: i32, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "{word:?} is not in: {said}");
     }
-    let left = fs::read_dir(&out).into_iter().flatten().filter(|entry| !entry.as_ref().unwrap().path().ends_with(".runs"));
+    let left = fs::read_dir(&out)
+        .into_iter()
+        .flatten()
+        .filter(|entry| !entry.as_ref().unwrap().path().ends_with(".runs"));
     assert_eq!(left.count(), 0, "nothing is published");
 }
 
@@ -48,7 +52,16 @@ fn a_clip_of_one_frame_and_one_shorter_than_a_gop_are_measured() {
         let clip = made_clip(folder.path(), &format!("{frames}.mp4"), "64x48", frames, &[]);
         let raw = workspace().join("codecs/raw.rs");
         let out = folder.path().to_str().unwrap();
-        let output = run(["run", raw.to_str().unwrap(), "--anchors", "none", "--clip", clip.to_str().unwrap(), "--out", out]);
+        let output = run([
+            "run",
+            raw.to_str().unwrap(),
+            "--anchors",
+            "none",
+            "--clip",
+            clip.to_str().unwrap(),
+            "--out",
+            out,
+        ]);
         assert!(output.status.success(), "{}", said(&output));
     }
 }
@@ -76,7 +89,8 @@ fn a_parameter_that_is_not_declared_fails_the_experiment_and_names_it() {
     let clip = made_clip(folder.path(), "clip.mp4", "64x64", 3, &[]);
     let raw = workspace().join("codecs/raw.rs");
     let out = folder.path().to_str().unwrap();
-    let arguments = ["run", raw.to_str().unwrap(), "--anchors", "none", "--clip", clip.to_str().unwrap(), "--out", out];
+    let arguments =
+        ["run", raw.to_str().unwrap(), "--anchors", "none", "--clip", clip.to_str().unwrap(), "--out", out];
     let output = run(arguments.into_iter().chain(["--set", "speed=3"]));
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("\"speed\" is not declared"), "{}", said(&output));
@@ -98,7 +112,9 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
         raw = raw.display(),
         clip = clip.display(),
     );
-    let output = std::process::Command::new("unshare").args(["--mount", "--map-root-user", "sh", "-c", &script]).output();
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "--map-root-user", "sh", "-c", &script])
+        .output();
     let output = output.unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(MACHINE), "{said}");
@@ -112,12 +128,32 @@ fn a_decoder_that_is_no_module_is_refused_by_its_digest() {
     let clip = made_clip(folder.path(), "clip.mp4", "32x32", 3, &[]);
     let raw = workspace().join("codecs/raw.rs");
     let out = folder.path().to_str().unwrap();
-    assert!(run(["run", raw.to_str().unwrap(), "--anchors", "none", "--clip", clip.to_str().unwrap(), "--out", out]).status.success());
+    assert!(
+        run([
+            "run",
+            raw.to_str().unwrap(),
+            "--anchors",
+            "none",
+            "--clip",
+            clip.to_str().unwrap(),
+            "--out",
+            out
+        ])
+        .status
+        .success()
+    );
     let stream = find(folder.path(), "q16.aiv1");
     let junk = folder.path().join("junk.wasm");
     fs::write(&junk, "no module").unwrap();
     let y4m = folder.path().join("out.y4m");
-    let arguments = ["decode", stream.to_str().unwrap(), "--decoder", junk.to_str().unwrap(), "--out", y4m.to_str().unwrap()];
+    let arguments = [
+        "decode",
+        stream.to_str().unwrap(),
+        "--decoder",
+        junk.to_str().unwrap(),
+        "--out",
+        y4m.to_str().unwrap(),
+    ];
     let output = run(arguments);
     assert_eq!(output.status.code(), Some(USAGE));
     assert!(said(&output).contains("SHA-256"), "{}", said(&output));

@@ -11,7 +11,12 @@ fn a_preview_passes_ffprobe_and_plays_in_chromium() {
     let clip = made_clip(folder.path(), "clip.mp4", "160x120", 30, &[]);
     let codec = workspace().join("codecs/raw.rs");
     let arguments = ["--json", "run", codec.to_str().unwrap(), "--anchors", "none", "--gop", "8"];
-    let output = run(arguments.into_iter().chain(["--clip", clip.to_str().unwrap(), "--out", folder.path().to_str().unwrap()]));
+    let output = run(arguments.into_iter().chain([
+        "--clip",
+        clip.to_str().unwrap(),
+        "--out",
+        folder.path().to_str().unwrap(),
+    ]));
     assert!(output.status.success(), "{}", said(&output));
     let published = json(&output)[0].clone();
     let bundle = PathBuf::from(published["bundle"].as_str().unwrap());
@@ -21,7 +26,13 @@ fn a_preview_passes_ffprobe_and_plays_in_chromium() {
     assert!(output.status.success(), "{}", said(&output));
 
     let probe = Command::new("ffprobe")
-        .args(["-v", "error", "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames,width,height,r_frame_rate"])
+        .args([
+            "-v",
+            "error",
+            "-count_frames",
+            "-show_entries",
+            "stream=codec_name,nb_read_frames,width,height,r_frame_rate",
+        ])
         .args(["-of", "csv=p=0"])
         .arg(&mp4)
         .output()
@@ -41,8 +52,19 @@ fn a_preview_passes_ffprobe_and_plays_in_chromium() {
     .unwrap();
     let profile = folder.path().join("profile");
     let browser = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
-        .args(["--disable-background-networking", "--disable-component-update", "--autoplay-policy=no-user-gesture-required"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-sync",
+        ])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--autoplay-policy=no-user-gesture-required",
+        ])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(["--timeout=30000", "--virtual-time-budget=20000", "--dump-dom"])
         .arg(format!("file://{}", page.display()))

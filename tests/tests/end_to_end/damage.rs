@@ -9,7 +9,12 @@ fn bundle(folder: &Path) -> PathBuf {
     let clip = made_clip(folder, "clip.mp4", "32x32", 3, &[]);
     let codec = workspace().join("codecs/raw.rs");
     let arguments = ["--json", "run", codec.to_str().unwrap(), "--anchors", "x264-medium"];
-    let output = run(arguments.into_iter().chain(["--clip", clip.to_str().unwrap(), "--out", folder.to_str().unwrap()]));
+    let output = run(arguments.into_iter().chain([
+        "--clip",
+        clip.to_str().unwrap(),
+        "--out",
+        folder.to_str().unwrap(),
+    ]));
     assert!(output.status.success(), "{}", said(&output));
     PathBuf::from(json(&output)[0]["bundle"].as_str().unwrap())
 }
@@ -92,7 +97,8 @@ fn a_record_that_was_made_prettier_with_a_matching_manifest_is_caught_by_derivin
         String::from_utf8(output.stdout).unwrap()[..64].to_owned()
     };
     let listed: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    let entry = listed["files"].as_array().unwrap().iter().find(|file| file["path"] == "record.json").unwrap();
+    let entry =
+        listed["files"].as_array().unwrap().iter().find(|file| file["path"] == "record.json").unwrap();
     let agreed = manifest
         .replace(entry["sha256"].as_str().unwrap(), &digest(&record_path))
         .replace(&format!("\"bytes\": {}", entry["bytes"]), &format!("\"bytes\": {}", lie.len()));

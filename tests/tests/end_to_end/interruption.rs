@@ -50,7 +50,11 @@ fn a_killed_run_publishes_nothing_and_the_next_one_sweeps_and_succeeds() {
     }
     assert!(start(&clip, &out).wait().unwrap().success());
     assert_eq!((bundles(&out), runs(&out).len()), (1, 0));
-    let bundle = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).find(|path| !path.ends_with(".runs")).unwrap();
+    let bundle = fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| !path.ends_with(".runs"))
+        .unwrap();
     let output = run(["verify", bundle.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }

@@ -50,7 +50,17 @@ fn the_record_can_be_recomputed_with_ffmpeg_and_sha256sum() {
 
     // The clip's identity: what ffmpeg decodes, hashed by another program.
     let source = folder.path().join("source.yuv");
-    ffmpeg(&["-i", clip.to_str().unwrap(), "-frames:v", "20", "-f", "rawvideo", "-pix_fmt", "yuv420p", path(&source)]);
+    ffmpeg(&[
+        "-i",
+        clip.to_str().unwrap(),
+        "-frames:v",
+        "20",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "yuv420p",
+        path(&source),
+    ]);
     assert_eq!(record["clips"][0]["id"], sha256sum(&source));
 
     let point = &record["points"][1];
@@ -68,8 +78,12 @@ fn the_record_can_be_recomputed_with_ffmpeg_and_sha256sum() {
     let yuv = folder.path().join("decoded.yuv");
     ffmpeg(&["-i", path(&decoded), "-f", "rawvideo", "-pix_fmt", "yuv420p", path(&yuv)]);
     assert_eq!(point["stream"]["decoded_sha256"], sha256sum(&yuv));
-    assert!((point["quality"]["psnr_y"].as_f64().unwrap() - filter(&source, &yuv, "psnr", "y:")).abs() < 1e-4);
-    assert!((point["quality"]["ssim_y"].as_f64().unwrap() - filter(&source, &yuv, "ssim", "Y:")).abs() < 1e-4);
+    assert!(
+        (point["quality"]["psnr_y"].as_f64().unwrap() - filter(&source, &yuv, "psnr", "y:")).abs() < 1e-4
+    );
+    assert!(
+        (point["quality"]["ssim_y"].as_f64().unwrap() - filter(&source, &yuv, "ssim", "Y:")).abs() < 1e-4
+    );
 
     // Rates rise and quality rises with them, and the saving comes with its certificate.
     let rates: Vec<f64> = values(&record, "/bitrate");
@@ -89,16 +103,16 @@ fn a_second_experiment_on_a_clip_encodes_no_anchor_again() {
     let cache = folder.path().join("cache");
     // A cache of its own, but the toolchain of the real one.
     fs::create_dir(&cache).unwrap();
-    let real = std::env::var_os("AIV1_CACHE").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/aiv1"),
-        PathBuf::from,
-    );
+    let real = std::env::var_os("AIV1_CACHE")
+        .map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/aiv1"), PathBuf::from);
     std::os::unix::fs::symlink(real.join("toolchain"), cache.join("toolchain")).unwrap();
     let anchors = || {
         let mut command = aiv1_tests::command(["anchors", "--clip", path(&clip), "--anchors", "x264-medium"]);
         assert!(command.env("AIV1_CACHE", &cache).output().unwrap().status.success());
         let entries = fs::read_dir(cache.join("anchors")).unwrap().map(|entry| entry.unwrap().path());
-        let mut made: Vec<_> = entries.map(|entry| fs::metadata(entry.join("stream.h264")).unwrap().modified().unwrap()).collect();
+        let mut made: Vec<_> = entries
+            .map(|entry| fs::metadata(entry.join("stream.h264")).unwrap().modified().unwrap())
+            .collect();
         made.sort();
         made
     };
@@ -128,7 +142,17 @@ fn the_template_of_new_codec_runs() {
     let again = run(["new-codec", "mine", "--folder", path(folder.path())]);
     assert_ne!(again.status.code(), Some(0), "a file that is there is never written over");
     let mine = folder.path().join("mine.rs");
-    let output = run(["--json", "run", path(&mine), "--clip", path(&clip), "--anchors", "none", "--out", path(folder.path())]);
+    let output = run([
+        "--json",
+        "run",
+        path(&mine),
+        "--clip",
+        path(&clip),
+        "--anchors",
+        "none",
+        "--out",
+        path(folder.path()),
+    ]);
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(json(&output)[0]["record"]["status"], "successful");
 }
@@ -143,7 +167,8 @@ fn values(record: &Value, pointer: &str) -> Vec<f64> {
 }
 
 fn ffmpeg(arguments: &[&str]) {
-    let output = Command::new("ffmpeg").args(["-hide_banner", "-v", "error", "-y"]).args(arguments).output().unwrap();
+    let output =
+        Command::new("ffmpeg").args(["-hide_banner", "-v", "error", "-y"]).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
 }
 
