@@ -7,19 +7,20 @@ export PATH := $(CACHE)/tools/bin:$(PATH)
 AIV1 := $(CARGO_TARGET_DIR)/release/aiv1
 SECONDS_PER_TARGET ?= 600
 
+.NOTPARALLEL:
 .PHONY: help setup build demo test check unit end-to-end fuzz-minute fuzz bench station schema clean-caches
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-setup: ## Install what is missing: ffmpeg, nasm, a linker, a wasm-capable rustc, cargo tools
+setup: ## Install what is missing: ffmpeg, nasm, a linker, a wasm-capable rustc, cargo tools, the sample clip
 	@scripts/setup.sh
 
 build: setup ## Build the release binary
 	cargo build --release --locked -p aiv1-cli
 
 demo: build ## Run the starting codecs on real footage and verify a bundle (SOURCE=path for another video)
-	@AIV1=$(AIV1) scripts/demo.sh $(SOURCE)
+	@AIV1=$(AIV1) scripts/demo.sh $(if $(SOURCE),"$(SOURCE)")
 
 test: setup check unit end-to-end fuzz-minute ## Everything that CI runs
 

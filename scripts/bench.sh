@@ -18,6 +18,8 @@ title "Peak memory of a run: 10 s against 10 min"
 work=$(mktemp -d "${AIV1_CACHE:?}/bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 "$AIV1" new-codec bench --folder "$work" >/dev/null
+# Compiles the codec, so that no rustc is among the processes of the runs below.
+"$AIV1" --quiet check "$work/bench.rs" >/dev/null
 for seconds in 10 600; do
   clip=$work/$seconds.mp4
   ffmpeg -hide_banner -v error -y -f lavfi -i "testsrc2=size=320x180:rate=25" -t "$seconds" \
@@ -27,7 +29,8 @@ import resource, subprocess, sys
 aiv1, work, clip, seconds = sys.argv[1:]
 subprocess.run([aiv1, "--quiet", "run", f"{work}/bench.rs", "--clip", clip, "--anchors", "none", "--out", f"{work}/runs"],
                check=True, stdout=subprocess.DEVNULL)
+# Of the run and everything it started and waited for, the largest one: itself, or an ffmpeg.
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-print(f"{seconds:>4} s clip, 320x180: peak {peak:.0f} MiB (largest single process)")
+print(f"{seconds:>4} s clip, 320x180: peak {peak:.0f} MiB (largest single process of the run)")
 PY
 done

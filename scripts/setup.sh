@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the lab needs and does not find: Debian packages, a wasm-capable rustc, cargo's checking tools.
+# Installs what the lab needs and does not find: Debian packages, a wasm-capable rustc, cargo's checking tools, the
+# sample clip.
 # Quick when everything is there. Every failure names its fix.
 set -euo pipefail
 
@@ -10,13 +11,19 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 command -v cargo >/dev/null || fail "cargo is missing: install Rust 1.95 or newer with rustup"
+for component in rustfmt clippy; do
+  { cargo "${component/rustfmt/fmt}" --version && { [ $component != rustfmt ] || rustfmt --version; }; } >/dev/null 2>&1 ||
+    fail "$component is missing: rustup component add rustfmt clippy"
+done
 
 # command it must provide : Debian package
-needed=(ffmpeg:ffmpeg ffprobe:ffmpeg nasm:nasm gcc:gcc g++:g++ make:make python3:python3 chromium:chromium)
+needed=(ffmpeg:ffmpeg ffprobe:ffmpeg nasm:nasm gcc:gcc g++:g++ make:make python3:python3 chromium:chromium
+  unshare:util-linux prlimit:util-linux)
 missing=()
 for pair in "${needed[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
+python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 if [ ${#missing[@]} -gt 0 ]; then
   mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
   command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install them with your package manager"
@@ -28,8 +35,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   rm -f "$log"
 fi
 
+encoders=$(ffmpeg -hide_banner -encoders 2>/dev/null) || fail "ffmpeg does not run: ffmpeg -encoders says why"
 for encoder in libx264 libx265 libsvtav1; do
-  ffmpeg -hide_banner -encoders 2>/dev/null | grep -q " $encoder " ||
+  grep -q " $encoder " <<<"$encoders" ||
     fail "ffmpeg has no $encoder, an anchor's encoder: install a build that has it (Debian's has)"
 done
 
@@ -47,3 +55,7 @@ done <<'TOOLS'
 cargo-deny 0.20.2
 cargo-machete 0.9.2
 TOOLS
+
+# Builds do without it, so its absence is only told.
+"$here/fetch-sample.sh" "$cache/samples" >/dev/null ||
+  say "no sample clip in $cache/samples: the tests need it, or AIV1_CLIPS naming a folder of clips"

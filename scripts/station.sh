@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The transform codec over the whole clips folder, against every anchor: the table of docs/ARCHITECTURE.md's figures.
+# The transform codec over the whole clips folder, against the anchors of README's figures.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 clips=${AIV1_CLIPS:-$here/../../shared/clips}

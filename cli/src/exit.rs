@@ -2,6 +2,8 @@
 
 use aiv1_decoder::stream::StreamError;
 use aiv1_lab::Error;
+use aiv1_model::{Evidence, Failure};
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 /// A codec failed, or a figure did not come out again.
@@ -15,6 +17,9 @@ pub(crate) const INCOMPLETE: u8 = 4;
 /// Stopped by Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// Lines that are shown of each piece of evidence.
+const EVIDENCE_LINES: usize = 12;
+
 /// The table of exit codes for `--help` and the man page.
 pub(crate) const HELP: &str = "\
 Exit codes:
@@ -22,32 +27,62 @@ Exit codes:
   1    a codec failed, or a figure of a bundle did not come out again
   2    the command line or an input is wrong
   3    something is missing or broken on this machine; `aiv1 doctor` says what
-  4    nothing differed, but not everything could be checked
+  4    nothing differed, but not everything could be checked or salvaged
   130  stopped by Ctrl-C";
 
 /// Tells an error with everything below it, and picks its exit code.
-#[expect(clippy::print_stderr, reason = "the one place where errors reach the terminal")]
 pub(crate) fn report(error: &Error) -> ExitCode {
-    eprintln!("aiv1: {}", aiv1_lab::chain(error));
+    let mut text = format!("aiv1: {}\n", aiv1_lab::chain(error));
+    if let Error::Infrastructure { failure } = error {
+        for line in evidence(failure) {
+            text.extend([line.as_str(), "\n"]);
+        }
+    }
+    // Nobody is there to be told that standard error is gone; the exit code still tells.
+    let _ = std::io::stderr().write_all(text.as_bytes());
     ExitCode::from(code(error))
+}
+
+/// What shows a failure, as lines to be printed below it.
+pub(crate) fn evidence(failure: &Failure) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Evidence { name, text } in &failure.evidence {
+        lines.push(format!("  {name}:"));
+        lines.extend(text.lines().take(EVIDENCE_LINES).map(|line| format!("    {line}")));
+        let more = text.lines().count().saturating_sub(EVIDENCE_LINES);
+        if more > 0 {
+            lines.push(format!("    … {more} lines more"));
+        }
+    }
+    lines
 }
 
 fn code(error: &Error) -> u8 {
     match error {
         Error::Cancelled => INTERRUPTED,
-        Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => USAGE,
-        Error::File { .. }
-        | Error::Anchor { .. }
+        Error::File { source, .. }
+        | Error::Video(aiv1_video::Error::Io { source, .. })
+        | Error::Decoder(aiv1_decoder::Error::Stream(StreamError::Io { source, .. })) => by_kind(source),
+        Error::Anchor { .. }
         | Error::Infrastructure { .. }
         | Error::Home(_)
         | Error::Toolchain(_)
         | Error::Video(aiv1_video::Error::Tool { .. }) => MACHINE,
         Error::Build(error) => by_fault(error.fault()),
-        Error::Decoder(aiv1_decoder::Error::Stream(error)) if !matches!(error, StreamError::Io { .. }) => {
-            USAGE
-        }
+        Error::Decoder(aiv1_decoder::Error::Stream(_)) => USAGE,
         Error::Decoder(error) => by_fault(error.fault()),
         _ => USAGE,
+    }
+}
+
+/// A path that is not what it should be is the caller's doing; everything else is the machine's.
+fn by_kind(error: &std::io::Error) -> u8 {
+    match error.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::AlreadyExists
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory => USAGE,
+        _ => MACHINE,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Rate–distortion curves as SVG: one panel a clip, luma PSNR over the logarithm of the rate.
 
+use crate::commands::compare::label;
 use aiv1_model::{Digest, Record};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::collections::BTreeMap;
 
-const PANEL: (u32, u32) = (900, 520);
+const PANEL: (u32, u32) = (900, 560);
 /// Colours of Okabe and Ito, which stay apart for colour-blind eyes.
 const COLORS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
@@ -17,6 +18,9 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(90, 90, 90),
     RGBColor(0, 0, 0),
 ];
+
+/// First digits of the lines of a logarithmic axis.
+const DIGITS: [f64; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
 
 /// A named curve: (kilobits a second, decibels), by rising rate.
 type Curve = (String, bool, Vec<(f64, f64)>);
@@ -52,7 +56,7 @@ fn curves(records: &[&Record], clip: &Digest) -> Vec<Curve> {
     for record in records {
         let points = record.points.iter().filter(|point| point.clip == *clip);
         let points = points.filter_map(|point| Some((point.bitrate / 1e3, point.quality.psnr_y.finite()?)));
-        codecs.push((record.codec.name.clone(), true, sorted(points.collect())));
+        codecs.push((label(records, record), true, sorted(points.collect())));
         for point in record.anchors.iter().filter(|point| point.clip == *clip) {
             let curve = anchors.entry(&point.encode.anchor).or_default();
             curve.extend(point.quality.psnr_y.finite().map(|psnr| (point.bitrate / 1e3, psnr)));
@@ -80,13 +84,27 @@ fn draw<DB: DrawingBackend>(
 ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
     let all = || curves.iter().flat_map(|(_, _, points)| points);
     let (low, high) = bounds(all().map(|point| point.0));
+    let (low, high) = (low * 0.8, high * 1.25);
+    // Two decades or less have room for 3 and 7 as well.
+    let labelled =
+        ticks(if high < 100.0 * low { &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0] } else { &[1.0, 2.0, 5.0] }, low, high);
     let (worst, best) = bounds(all().map(|point| point.1));
+    // Curves rise, so two corners tend to be free: the legend takes the one with fewer points in it.
+    let right = |rate: f64| (rate / low).ln() / (high / low).ln();
+    let up = |quality: f64| (quality - worst + 1.0) / (best - worst + 2.0);
+    let lower = all().filter(|point| right(point.0) > 0.7 && up(point.1) < 0.35).count();
+    let upper = all().filter(|point| right(point.0) < 0.3 && up(point.1) > 0.65).count();
+    let corner =
+        if lower <= upper { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperLeft };
     let mut chart = ChartBuilder::on(panel)
         .caption(title, ("sans-serif", 20))
         .margin(16)
         .x_label_area_size(48)
         .y_label_area_size(60)
-        .build_cartesian_2d((low * 0.8..high * 1.25).log_scale(), worst - 1.0..best + 1.0)?;
+        .build_cartesian_2d(
+            (low..high).log_scale().with_key_points(labelled).with_light_points(ticks(&DIGITS, low, high)),
+            worst - 1.0..best + 1.0,
+        )?;
     chart
         .configure_mesh()
         .x_desc("rate, kbit/s (logarithmic)")
@@ -95,24 +113,37 @@ fn draw<DB: DrawingBackend>(
         .label_style(
             ("sans-serif", 14).into_font().into_text_style(panel).pos(Pos::new(HPos::Center, VPos::Center)),
         )
+        .y_label_formatter(&|quality| format!("{quality:.1}").trim_end_matches(".0").to_owned())
+        .y_max_light_lines(1)
+        .bold_line_style(RGBColor(205, 205, 205))
         .light_line_style(RGBColor(238, 238, 238))
+        .axis_desc_style(("sans-serif", 15))
         .draw()?;
     for (index, (name, candidate, points)) in curves.iter().enumerate() {
         let color = COLORS[index % COLORS.len()];
-        let style = color.stroke_width(if *candidate { 3 } else { 1 });
+        let style = color.stroke_width(if *candidate { 3 } else { 2 });
         chart
             .draw_series(LineSeries::new(points.iter().copied(), style))?
-            .label(name.as_str())
+            // No-break spaces: the backend guesses how wide a text is, and guesses too little.
+            .label(format!("{name}\u{a0}\u{a0}\u{a0}"))
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, color.filled())))?;
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(corner)
+        .margin(12)
         .background_style(WHITE.mix(0.85))
         .border_style(RGBColor(200, 200, 200))
         .label_font(("sans-serif", 14))
         .draw()
+}
+
+/// Multiples by `digits` of the powers of ten between `low` and `high`.
+fn ticks(digits: &[f64], low: f64, high: f64) -> Vec<f64> {
+    let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    let all = decades.flat_map(|decade| digits.iter().map(move |digit| digit * 10_f64.powi(decade)));
+    all.filter(|tick| (low..=high).contains(tick)).collect()
 }
 
 fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {

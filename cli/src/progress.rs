@@ -2,6 +2,7 @@
 
 use aiv1_lab::{Event, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,12 +24,8 @@ impl Progress {
 
     /// Prints a line above the bar, on standard error.
     pub(crate) fn say(&self, line: &str) {
-        self.bar.suspend(|| {
-            #[expect(clippy::print_stderr, reason = "progress is for people, standard output for results")]
-            {
-                eprintln!("{line}");
-            }
-        });
+        // Nobody is there to be told that standard error is gone.
+        self.bar.suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
     }
 }
 

@@ -35,9 +35,7 @@ fn main() {
     let ffmpeg = Ffmpeg::find().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let given = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).map(Into::into);
-    let path = given
-        .or_else(|| aiv1_tests::real_clip("london_drive_720p.mp4"))
-        .unwrap_or_else(|| aiv1_tests::made_clip(folder.path(), "made.mp4", "1280x720", 64, &[]));
+    let path = given.unwrap_or_else(|| aiv1_tests::real_clip("london_drive_720p.mp4"));
     let options =
         ClipOptions { frame_limit: Some((GOP_FRAMES * GOPS) as u64), class: ClipClass::Nonpristine };
     let clip = Clip::open(&ffmpeg, &path, &options).unwrap();

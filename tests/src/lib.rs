@@ -3,11 +3,7 @@
 //! The command comes from `AIV1_BIN` (set by `make end-to-end`) so that what is tested is what `make demo` runs; without
 //! it, the command is looked for where a release build puts it.
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a test's helper reports by panicking")]
-#![allow(
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "skips must be seen; tests read their environment"
-)]
+#![allow(clippy::disallowed_methods, reason = "tests read their environment")]
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -68,17 +64,35 @@ pub fn confine_helper() -> aiv1_confine::Helper {
     aiv1_confine::Helper::new(aiv1()).args(["__confine"])
 }
 
-/// A real clip by its name in the clips folder (`AIV1_CLIPS`), or `None`, said aloud.
+/// The cache of the command under test.
 #[must_use]
-pub fn real_clip(name: &str) -> Option<PathBuf> {
+pub fn cache() -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("AIV1_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("aiv1")))
+        .unwrap_or_else(|| variable("HOME").unwrap().join(".cache/aiv1"))
+}
+
+/// Real footage: the clip of this name in the clips folder (`AIV1_CLIPS`), else the sample that `make setup` fetched.
+#[must_use]
+pub fn real_clip(name: &str) -> PathBuf {
     let folder =
         std::env::var_os("AIV1_CLIPS").map_or_else(|| workspace().join("../shared/clips"), PathBuf::from);
     let path = folder.join(name);
     if path.is_file() {
-        return Some(path);
+        return path;
     }
-    eprintln!("SKIPPED: {} is not there; set AIV1_CLIPS to a folder with it", path.display());
-    None
+    let samples = cache().join("samples");
+    assert!(
+        samples.join("bikes.mp4").is_file(),
+        "there is neither {} nor a sample in {}: run `make setup`, or set AIV1_CLIPS",
+        path.display(),
+        samples.display()
+    );
+    // The sample is there, so this only holds it against its digest.
+    let output = Command::new(workspace().join("scripts/fetch-sample.sh")).arg(&samples).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
 }
 
 /// Makes a clip of moving test content with ffmpeg: `frames` frames of `size`, lossless H.264 unless `more` says otherwise.

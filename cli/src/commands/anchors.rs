@@ -34,6 +34,6 @@ pub(crate) fn anchors(context: &Context, arguments: &Anchors) -> Result<ExitCode
         }
     }
     drop(progress);
-    context.result(&points, &table.lines());
+    context.result(&points, &table.lines())?;
     Ok(OK)
 }

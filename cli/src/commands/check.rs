@@ -25,6 +25,6 @@ pub(crate) fn check(context: &Context, arguments: &Check) -> Result<ExitCode, Er
     }
     let mut lines = vec![format!("{name}: {}", declaration.about)];
     lines.extend(table.lines());
-    context.result(&declaration, &lines);
+    context.result(&declaration, &lines)?;
     Ok(OK)
 }

@@ -5,14 +5,13 @@ use crate::arguments::Compare;
 use crate::table::{Table, absent, bitrate};
 use crate::{plot, setup};
 use aiv1_lab::{Bundle, Error};
-use aiv1_model::{Comparison, Digest, Metric, ModuleInfo, RatePoint, Record, Status};
-use std::collections::BTreeMap;
+use aiv1_model::{Comparison, Digest, Metric, ModuleInfo, RatePoint, Record};
 use std::process::ExitCode;
 
 /// Prints the tables; `--plot` draws the curves.
 pub(crate) fn compare(context: &Context, arguments: &Compare) -> Result<ExitCode, Error> {
     let home = setup::home()?;
-    let open = |path: &std::path::PathBuf| Bundle::open(path, home.root());
+    let open = |path: &std::path::PathBuf| Bundle::open(path, &home);
     let bundles = arguments.bundles.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let records: Vec<&Record> = bundles.iter().map(Bundle::record).collect();
     let mut lines = table(&records);
@@ -22,7 +21,7 @@ pub(crate) fn compare(context: &Context, arguments: &Compare) -> Result<ExitCode
         lines.push(String::new());
         lines.push(format!("plot: {}", path.display()));
     }
-    context.result(&records.iter().map(|record| summary(record)).collect::<Vec<_>>(), &lines);
+    context.result(&records.iter().map(|record| summary(record)).collect::<Vec<_>>(), &lines)?;
     Ok(OK)
 }
 
@@ -60,6 +59,7 @@ fn points(records: &[&Record]) -> Vec<String> {
     ];
     let mut table = Table::new(&head);
     for record in records {
+        let name = label(records, record);
         let decoder = record
             .codec
             .decoder
@@ -67,7 +67,7 @@ fn points(records: &[&Record]) -> Vec<String> {
             .map(|ModuleInfo { bytes, gzip_bytes, .. }| format!("{bytes} B ({gzip_bytes} gz)"));
         for RatePoint { clip, quality_index, bitrate: rate, quality, cost, .. } in &record.points {
             table.row(vec![
-                record.codec.name.clone(),
+                name.clone(),
                 clip_name(record, clip),
                 quality_index.to_string(),
                 bitrate(*rate),
@@ -80,76 +80,85 @@ fn points(records: &[&Record]) -> Vec<String> {
                 absent(decoder.clone()),
             ]);
         }
-        if record.points.is_empty() {
-            let status = if record.status == Status::Failed { "failed" } else { "no points" };
-            table.row(vec![record.codec.name.clone(), status.to_owned()]);
+        match &record.failure {
+            Some(failure) => table.row(vec![name, format!("failed: {}", failure.kind)]),
+            None if record.points.is_empty() => table.row(vec![name, "no points".to_owned()]),
+            None => {}
         }
     }
     table.lines()
 }
 
-/// One row a codec, clip and anchor; columns for the metrics.
+/// One row a comparison, with the certificate of that very comparison; below, why some are not stated.
 fn savings(records: &[&Record]) -> Vec<String> {
-    let mut table = Table::new(&[
-        "codec",
-        "clip",
-        "anchor",
-        "PSNR-Y",
-        "PSNR-YUV",
-        "SSIM-Y",
-        "overlap",
-        "points",
-        "PCHIP-Akima",
-    ]);
-    let mut refusals = Vec::new();
+    let head = ["codec", "clip", "anchor", "metric", "BD-rate", "overlap", "points", "PCHIP-Akima gap"];
+    let mut table = Table::new(&head);
+    let mut refusals: Vec<(String, String, Vec<String>)> = Vec::new();
     for record in records {
-        let mut rows: BTreeMap<(usize, usize), Vec<&Comparison>> = BTreeMap::new();
-        for comparison in &record.comparisons {
-            let clip = record.clips.iter().position(|clip| clip.id == comparison.clip).unwrap_or(usize::MAX);
-            let anchors = &record.settings.anchors;
-            let anchor = anchors.iter().position(|name| *name == comparison.anchor).unwrap_or(usize::MAX);
-            rows.entry((clip, anchor)).or_default().push(comparison);
-        }
-        for row in rows.values() {
-            let Some(first) = row.first() else { continue };
-            let (name, clip) = (&record.codec.name, clip_name(record, &first.clip));
-            let mut cells = vec![name.clone(), clip.clone(), first.anchor.clone()];
-            for metric in Metric::ALL {
-                let comparison = row.iter().find(|comparison| comparison.metric == metric);
-                cells.push(absent(comparison.and_then(|one| one.bd_rate.pchip).map(percent)));
-                if let Some(refusal) = comparison.and_then(|one| one.bd_rate.refusal.as_ref()) {
-                    refusals.push(format!(
-                        "  — {name} on {clip} against {} in {metric}: {refusal}",
-                        first.anchor
-                    ));
+        let (name, anchors) = (label(records, record), &record.settings.anchors);
+        let place = |one: &Comparison| {
+            let clip = record.clips.iter().position(|clip| clip.id == one.clip);
+            let anchor = anchors.iter().position(|name| *name == one.anchor);
+            let metric = Metric::ALL.iter().position(|metric| *metric == one.metric);
+            [clip, anchor, metric].map(|place| place.unwrap_or(usize::MAX))
+        };
+        let mut rows: Vec<&Comparison> = record.comparisons.iter().collect();
+        rows.sort_by_key(|one| place(one));
+        for Comparison { clip, anchor, metric, bd_rate } in rows {
+            let clip = clip_name(record, clip);
+            let certificate = &bd_rate.certificate;
+            table.row(vec![
+                name.clone(),
+                clip.clone(),
+                anchor.clone(),
+                metric.to_string(),
+                absent(bd_rate.pchip.map(percent)),
+                format!("{:.0} %", certificate.overlap * 100.0),
+                format!("{}/{}", certificate.test_points, certificate.anchor_points),
+                absent(certificate.interpolation_gap.map(|gap| format!("{gap:.2}"))),
+            ]);
+            if let Some(refusal) = &bd_rate.refusal {
+                let (pair, reason) = (format!("{name} on {clip} against {anchor}"), refusal.to_string());
+                let same = refusals.iter_mut().find(|(other, why, _)| *other == pair && *why == reason);
+                match same {
+                    Some((_, _, metrics)) => metrics.push(metric.to_string()),
+                    None => refusals.push((pair, reason, vec![metric.to_string()])),
                 }
             }
-            let certificate = &first.bd_rate.certificate;
-            cells.push(format!("{:.0} %", certificate.overlap * 100.0));
-            cells.push(format!("{}/{}", certificate.test_points, certificate.anchor_points));
-            cells.push(absent(certificate.interpolation_gap.map(|gap| format!("{gap:.2}"))));
-            table.row(cells);
         }
     }
     let mut lines = table.lines();
     if !refusals.is_empty() {
         lines.push("not stated:".into());
-        lines.extend(refusals);
+        let line = |(pair, reason, metrics): (String, String, Vec<String>)| {
+            format!("  {pair}: {reason} ({})", metrics.join(", "))
+        };
+        lines.extend(refusals.into_iter().map(line));
     }
     lines
+}
+
+/// The codec's name, with the start of its record's id where several go by that name.
+pub(crate) fn label(records: &[&Record], record: &Record) -> String {
+    let name = &record.codec.name;
+    if records.iter().filter(|other| other.codec.name == *name).count() == 1 {
+        return name.clone();
+    }
+    format!("{name} {}", record.id.to_string().chars().take(12).collect::<String>())
 }
 
 fn set(records: &[&Record]) -> Vec<String> {
     let mut table = Table::new(&["codec", "anchor", "metric", "BD-rate", "median", "clips"]);
     let mut any = false;
     for record in records.iter().filter(|record| record.clips.len() > 1) {
+        let name = label(records, record);
         for one in &record.set {
             let figure = one.bd_rate.map(|spread| {
                 format!("{} ({} … {})", percent(spread.mean), percent(spread.min), percent(spread.max))
             });
             let refused = format!("— (refused on {} clips)", one.refused);
             table.row(vec![
-                record.codec.name.clone(),
+                name.clone(),
                 one.anchor.clone(),
                 one.metric.to_string(),
                 figure.unwrap_or(refused),

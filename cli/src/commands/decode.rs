@@ -1,15 +1,16 @@
 //! `aiv1 decode`: a stream as Y4M, which every tool reads.
 
-use super::{Context, OK};
+use super::{Context, OK, code};
 use crate::arguments::{Decode, StreamArguments};
-use crate::setup;
+use crate::{exit, setup};
 use aiv1_decoder::stream::Reader;
 use aiv1_decoder::{DecodeRange, Decoder, Delivery, Role, decode_stream};
 use aiv1_lab::{Error, Event, Observer as _};
 use aiv1_model::{Digest, Limits, Phase};
 use aiv1_video::{Y4mError, Y4mWriter};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufReader, BufWriter};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ pub(crate) fn open(arguments: &StreamArguments, salvage: bool) -> Result<Opened,
         Some(path) => path.clone(),
         None => beside(&arguments.stream)?,
     };
-    let wasm = fs::read(&path).map_err(Error::file("read", &path))?;
+    let wasm = super::read_bounded(&path, "decoder", limits.module_bytes)?;
     let (found, wanted) = (Digest::of(&wasm), reader.header().decoder);
     if found != wanted {
         return Err(Error::Request {
@@ -61,10 +62,19 @@ fn beside(stream: &Path) -> Result<PathBuf, Error> {
 
 /// Writes the frames; a file that could not be finished is removed.
 pub(crate) fn decode(context: &Context, arguments: &Decode) -> Result<ExitCode, Error> {
+    super::check_output(&arguments.stream.out)?;
     let Opened { mut reader, decoder } = open(&arguments.stream, arguments.salvage)?;
     let count = reader.gop_count();
     let from = arguments.from_gop;
-    if from > 0 && from >= count {
+    if count == 0 {
+        let value = arguments.stream.stream.display().to_string();
+        return Err(Error::Request {
+            what: "stream",
+            value,
+            bound: "one with a whole GOP: it has none".to_owned(),
+        });
+    }
+    if from >= count {
         let bound = format!("less than the {count} GOPs of the stream");
         return Err(Error::Request { what: "first GOP", value: from.to_string(), bound });
     }
@@ -73,7 +83,9 @@ pub(crate) fn decode(context: &Context, arguments: &Decode) -> Result<ExitCode, 
     progress.event(&Event::PhaseStarted { phase: Phase::Verification, frames: Some(reader.frame_count()) });
     let out = &arguments.stream.out;
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let partial = tempfile::NamedTempFile::new_in(folder).map_err(Error::file("create a file in", folder))?;
+    // As any new file: what the umask leaves.
+    let partial = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder);
+    let partial = partial.map_err(Error::file("create a file in", folder))?;
     let writing = |error: Y4mError| match error {
         Y4mError::Io { source, .. } => Error::file("write", out)(source),
         other => Error::Request { what: "Y4M", value: out.display().to_string(), bound: other.to_string() },
@@ -96,10 +108,14 @@ pub(crate) fn decode(context: &Context, arguments: &Decode) -> Result<ExitCode, 
     let partial = buffered.into_inner().map_err(|error| Error::file("write", out)(error.into_error()))?;
     partial.persist(out).map_err(|error| Error::file("write", out)(error.error))?;
     drop(progress);
-    let value = serde_json::json!({ "file": out, "frames": frames, "truncated": reader.is_truncated() });
-    context.result(
-        &value,
-        &[format!("{}: {frames} frames of {format}, every frame hash as stored", out.display())],
-    );
-    Ok(OK)
+    let value = serde_json::json!({ "file": out.display().to_string(), "frames": frames, "gops": count, "truncated": reader.is_truncated() });
+    let mut lines =
+        vec![format!("{}: {frames} frames of {format}, every frame hash as stored", out.display())];
+    if reader.is_truncated() {
+        lines.push(format!(
+            "salvaged: {count} whole GOPs; the stream breaks off after them, and what followed is lost"
+        ));
+    }
+    context.result(&value, &lines)?;
+    if reader.is_truncated() { Ok(code(exit::INCOMPLETE)) } else { Ok(OK) }
 }

@@ -3,6 +3,7 @@
 use super::{Context, OK, code};
 use crate::{exit, setup};
 use aiv1_confine::Support;
+use aiv1_lab::Error;
 use aiv1_video::Ffmpeg;
 use serde_json::json;
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ struct Finding {
 }
 
 /// Looks for everything; exit 3 if something is missing.
-pub(crate) fn doctor(context: &Context) -> ExitCode {
+pub(crate) fn doctor(context: &Context) -> Result<ExitCode, Error> {
     let findings = findings();
     let missing = findings.iter().any(|finding| finding.found.is_err());
     let line = |finding: &Finding| match &finding.found {
@@ -30,8 +31,8 @@ pub(crate) fn doctor(context: &Context) -> ExitCode {
             Err(fix) => json!({ "what": what, "ok": false, "fix": fix }),
         })
         .collect();
-    context.result(&value, &lines);
-    if missing { code(exit::MACHINE) } else { OK }
+    context.result(&value, &lines)?;
+    Ok(if missing { code(exit::MACHINE) } else { OK })
 }
 
 fn findings() -> Vec<Finding> {

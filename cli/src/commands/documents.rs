@@ -7,9 +7,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// Prints a completion script.
-pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
-    clap_complete::generate(shell, &mut Arguments::command(), "aiv1", &mut std::io::stdout());
-    super::OK
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "aiv1", &mut script);
+    super::print(&script)?;
+    Ok(super::OK)
 }
 
 /// Writes `aiv1.1` and a page for each command.

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 
 /// Checks the bundle and packs it.
 pub(crate) fn export(context: &Context, arguments: &Export) -> Result<ExitCode, Error> {
-    let bundle = Bundle::open(&arguments.bundle, setup::home()?.root())?;
+    super::check_output(&arguments.out)?;
+    let bundle = Bundle::open(&arguments.bundle, &setup::home()?)?;
     bundle.export(&arguments.out)?;
     let bytes = std::fs::metadata(&arguments.out).map_err(Error::file("read", &arguments.out))?.len();
-    let value = serde_json::json!({ "file": arguments.out, "bytes": bytes });
-    context.result(&value, &[format!("{}: {bytes} bytes", arguments.out.display())]);
+    let value = serde_json::json!({ "file": arguments.out.display().to_string(), "bytes": bytes });
+    context.result(&value, &[format!("{}: {bytes} bytes", arguments.out.display())])?;
     Ok(OK)
 }

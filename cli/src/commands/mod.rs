@@ -2,7 +2,7 @@
 
 mod anchors;
 mod check;
-mod compare;
+pub(crate) mod compare;
 mod decode;
 mod doctor;
 mod documents;
@@ -17,7 +17,10 @@ use crate::progress::Progress;
 use aiv1_lab::{Error, Observer as _};
 use aiv1_model::ClipClass;
 use aiv1_video::{Clip, ClipOptions, Ffmpeg};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What every command is given.
@@ -33,16 +36,56 @@ impl Context {
     }
 
     /// Prints a result: `value` with `--json`, else `lines`.
-    #[expect(clippy::print_stdout, reason = "the one place where results reach standard output")]
-    pub(crate) fn result(&self, value: &impl serde::Serialize, lines: &[String]) {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+    pub(crate) fn result(&self, value: &impl serde::Serialize, lines: &[String]) -> Result<(), Error> {
+        let mut text = if self.json {
+            serde_json::to_string_pretty(value).map_err(|error| written(error.into()))?
         } else {
-            for line in lines {
-                println!("{line}");
-            }
-        }
+            lines.join("\n")
+        };
+        text.push('\n');
+        print(text.as_bytes())
     }
+}
+
+/// Puts `bytes` on standard output. A reader that has gone, as `head` does, has what it wanted.
+fn print(bytes: &[u8]) -> Result<(), Error> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(written(error)),
+        _ => Ok(()),
+    }
+}
+
+fn written(error: std::io::Error) -> Error {
+    Error::file("write", Path::new("standard output"))(error)
+}
+
+/// Reads a file of at most `most` bytes; `what` names a longer one.
+fn read_bounded(path: &Path, what: &'static str, most: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    read.map_err(Error::file("read", path))?;
+    if bytes.len() as u64 > most {
+        let value = format!("{} of more than {most} bytes", path.display());
+        return Err(Error::Request { what, value, bound: format!("at most {most} bytes") });
+    }
+    Ok(bytes)
+}
+
+/// Refuses to put a result where something else than a regular file is: it would be renamed over.
+fn check_output(path: &Path) -> Result<(), Error> {
+    let kind = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(Error::file("look at", path))?.file_type(),
+    };
+    let found = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "a folder",
+        () if kind.is_symlink() => "a symbolic link",
+        () => "a device, pipe or socket",
+    };
+    let value = format!("{}, {found}", path.display());
+    Err(Error::Request { what: "--out", value, bound: "a regular file or a new one".to_owned() })
 }
 
 /// Runs the command that was asked for.
@@ -63,8 +106,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Export(export) => export::export(&context, &export),
         Command::NewCodec(new_codec) => new_codec::new_codec(&context, &new_codec),
         Command::Check(check) => check::check(&context, &check),
-        Command::Doctor => Ok(doctor::doctor(&context)),
-        Command::Completions { shell } => Ok(documents::completions(shell)),
+        Command::Doctor => doctor::doctor(&context),
+        Command::Completions { shell } => documents::completions(shell),
         Command::Man { folder } => documents::man(&folder),
     }
 }
@@ -73,12 +116,18 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Error> {
 fn open_clips(ffmpeg: &Ffmpeg, arguments: &ClipArguments, progress: &Progress) -> Result<Vec<Clip>, Error> {
     let class = if arguments.pristine { ClipClass::Pristine } else { ClipClass::Nonpristine };
     let options = ClipOptions { frame_limit: arguments.frames, class };
-    let open = |path: &std::path::PathBuf| {
+    let mut clips: Vec<Clip> = Vec::new();
+    for path in &arguments.clips {
         if progress.cancelled() {
             return Err(Error::Cancelled);
         }
         let clip = Clip::open(ffmpeg, path, &options)?;
         let info = &clip.info;
+        if let Some(other) = clips.iter().position(|other| other.info.id == info.id) {
+            let (one, two) = (arguments.clips[other].display(), path.display());
+            let value = format!("{one} and again {two}: both have the frames {}", info.id.abbreviated());
+            return Err(Error::Request { what: "clip", value, bound: "given once".to_owned() });
+        }
         progress.say(&format!(
             "clip {}: {}, {} frames, {}",
             info.name,
@@ -90,9 +139,9 @@ fn open_clips(ffmpeg: &Ffmpeg, arguments: &ClipArguments, progress: &Progress) -
             let aiv1_model::Conversion { what, from, to, how } = conversion;
             progress.say(&format!("  converted {what}: {from} → {to} ({how})"));
         }
-        Ok(clip)
-    };
-    arguments.clips.iter().map(open).collect()
+        clips.push(clip);
+    }
+    Ok(clips)
 }
 
 /// The anchors asked for, or the usual four.

@@ -31,6 +31,6 @@ pub(crate) fn new_codec(context: &Context, arguments: &NewCodec) -> Result<ExitC
         format!("  aiv1 run {} --clip VIDEO", path.display()),
         "docs/CODEC-ABI.md says what a codec is given and may do.".to_owned(),
     ];
-    context.result(&serde_json::json!({ "file": path }), &lines);
+    context.result(&serde_json::json!({ "file": path.display().to_string() }), &lines)?;
     Ok(OK)
 }

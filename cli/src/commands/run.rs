@@ -4,11 +4,10 @@ use super::{Context, OK, anchor_names, code, open_clips};
 use crate::arguments::Run;
 use crate::progress::Progress;
 use crate::{exit, setup};
-use aiv1_lab::{Error, Lab, Published, Request};
+use aiv1_lab::{Error, Lab, Published, Request, policy};
 use aiv1_model::{Limits, Parameters, Record, Settings, Status};
 use aiv1_video::Clip;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Frames of a GOP unless another number is asked for.
@@ -17,6 +16,7 @@ const GOP_FRAMES: u64 = 64;
 /// Runs every codec; the first that fails does not keep the others from running.
 pub(crate) fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Error> {
     let sources = arguments.codecs.iter().map(|path| read_source(path)).collect::<Result<Vec<_>, _>>()?;
+    refuse_twins(&arguments.codecs, &sources)?;
     let anchors = anchor_names(&arguments.clips)?;
     let lab = setup::lab(context.threads)?;
     let progress = context.progress();
@@ -24,32 +24,53 @@ pub(crate) fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Error>
     let limits = Limits::default();
     let gop_frames = arguments.gop.unwrap_or_else(|| fitting_gop(&clips, &limits));
     let settings = Settings { gop_frames, quality_indices: arguments.quality.clone(), anchors, limits };
+    let request = |(name, source)| Request {
+        name,
+        source,
+        parameters: arguments.parameters.iter().cloned().collect::<Parameters>(),
+        clips: &clips,
+        settings: settings.clone(),
+        results: arguments.out.clone(),
+        again: arguments.again,
+    };
+    let requests: Vec<Request<'_>> = sources.into_iter().map(request).collect();
+    requests.iter().try_for_each(Request::check)?;
     let mut published = Vec::new();
-    for (name, source) in sources {
-        let request = Request {
-            name,
-            source,
-            parameters: arguments.parameters.iter().cloned().collect::<Parameters>(),
-            clips: &clips,
-            settings: settings.clone(),
-            results: arguments.out.clone(),
-            again: arguments.again,
-        };
-        published.push(run_one(&lab, &request, &progress)?);
-    }
+    let ended = requests.iter().try_for_each(|request| {
+        published.push(run_one(&lab, request, &progress)?);
+        Ok(())
+    });
     drop(progress);
-    let records: Vec<&Record> = published.iter().map(|one| &one.record).collect();
-    let mut lines = crate::commands::compare::table(&records);
-    lines.push(String::new());
-    for Published { record, path, .. } in &published {
-        lines.push(format!("{:<12} {}", record.codec.name, path.display()));
-    }
-    context.result(&published.iter().map(summary).collect::<Vec<_>>(), &lines);
-    if records.iter().all(|record| record.status == Status::Successful) {
+    // What was published before the lab gave way is shown all the same; then why it did.
+    let shown = if published.is_empty() { Ok(()) } else { show(context, &published) };
+    ended.and(shown)?;
+    if published.iter().all(|one| one.record.status == Status::Successful) {
         Ok(OK)
     } else {
         Ok(code(exit::FAILED))
     }
+}
+
+fn show(context: &Context, published: &[Published]) -> Result<(), Error> {
+    let records: Vec<&Record> = published.iter().map(|one| &one.record).collect();
+    let mut lines = crate::commands::compare::table(&records);
+    lines.push(String::new());
+    for Published { record, path, .. } in published {
+        lines.push(format!("{:<12} {}", record.codec.name, path.display()));
+    }
+    context.result(&published.iter().map(summary).collect::<Vec<_>>(), &lines)
+}
+
+/// Refuses the same codec given twice: the same question would be asked twice.
+fn refuse_twins(paths: &[PathBuf], sources: &[(String, String)]) -> Result<(), Error> {
+    for (index, source) in sources.iter().enumerate() {
+        if let Some(other) = sources[..index].iter().position(|other| other == source) {
+            let (one, two) = (paths[other].display(), paths[index].display());
+            let value = format!("{one} and again {two}: both are {} with the same source", source.0);
+            return Err(Error::Request { what: "codec", value, bound: "given once".to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Published, Error> {
@@ -63,22 +84,32 @@ fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Publ
         None => progress.say(&format!("  successful: {}", record.id)),
         Some(failure) => {
             let aiv1_model::Failure { fault, phase, kind, message, .. } = failure;
-            progress.say(&format!("  failed in {phase} by the {fault}'s fault ({kind}): {message}"));
-            for evidence in &failure.evidence {
-                progress.say(&format!("  {}:", evidence.name));
-                evidence.text.lines().take(12).for_each(|line| progress.say(&format!("    {line}")));
+            progress.say(&format!(
+                "  failed in {phase}{} by the {fault}'s fault ({kind}): {message}",
+                place(record)
+            ));
+            for line in exit::evidence(failure) {
+                progress.say(&line);
             }
         }
     }
     Ok(published)
 }
 
+/// On which clip and at which quality index an experiment failed, where that is known.
+fn place(record: &Record) -> String {
+    let Some(failure) = &record.failure else { return String::new() };
+    let clip = failure.clip.and_then(|id| record.clips.iter().find(|clip| clip.id == id));
+    let clip = clip.map_or_else(String::new, |clip| format!(" on {}", clip.name));
+    failure.quality_index.map_or(clip.clone(), |index| format!("{clip} at quality index {index}"))
+}
+
 fn summary(published: &Published) -> serde_json::Value {
-    serde_json::json!({ "bundle": published.path, "reused": published.reused, "record": published.record })
+    serde_json::json!({ "bundle": published.path.display().to_string(), "reused": published.reused, "record": published.record })
 }
 
 pub(super) fn read_source(path: &Path) -> Result<(String, String), Error> {
-    let source = fs::read(path).map_err(Error::file("read", path))?;
+    let source = super::read_bounded(path, "codec source", policy::MAX_BYTES as u64)?;
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let source = String::from_utf8(source).map_err(|error| Error::Request {
         what: "codec source",

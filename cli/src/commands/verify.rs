@@ -11,7 +11,7 @@ use std::process::ExitCode;
 pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, Error> {
     let lab = setup::lab(context.threads)?;
     let progress = context.progress();
-    let bundle = match Bundle::open(&arguments.bundle, lab.home.root()) {
+    let bundle = match Bundle::open(&arguments.bundle, &lab.home) {
         Err(error @ Error::Bundle { .. }) => {
             drop(progress);
             exit::report(&error);
@@ -40,7 +40,7 @@ pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, 
         .collect();
     let value = json!({ "id": id, "files": files, "streams": streams, "measured": measured, "rebuilt": rebuilt, "encoded": encoded,
         "differences": differing, "unchecked": unchecked });
-    context.result(&value, &lines);
+    context.result(&value, &lines)?;
     match (differences.is_empty(), unchecked.is_empty()) {
         (true, true) => Ok(OK),
         (true, false) => Ok(code(exit::INCOMPLETE)),

@@ -188,7 +188,7 @@ pub enum Error {
     },
 
     /// The stream.
-    #[error("the stream: {0}")]
+    #[error(transparent)]
     Stream(#[from] StreamError),
 
     /// The caller asked for something that the limits or the contract rule out.

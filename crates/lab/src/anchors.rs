@@ -5,7 +5,7 @@ use crate::error::{Error, chain};
 use crate::measure::measure;
 use crate::observer::{Event, Observer};
 use crate::{Home, parallel};
-use aiv1_model::{AnchorEncode, AnchorPoint, Digest, VideoFormat};
+use aiv1_model::{AnchorEncode, AnchorPoint, ClipInfo, Digest, VideoFormat};
 use aiv1_video::{Clip, Ffmpeg, Gop};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -129,14 +129,62 @@ pub fn measure_anchors(
         wanted.extend(anchor.ladder.iter().map(|crf| (anchor, *crf)));
     }
     parallel::map(threads, &wanted, |(anchor, crf)| {
-        if observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
+        let job = Job { ffmpeg, clip, anchor, crf: *crf, observer };
+        job.go_on()?;
         observer.event(&Event::Working(&format!("{} at CRF {crf} on {}", anchor.name, clip.info.name)));
-        let point = Job { ffmpeg, clip, anchor, crf: *crf }.cached(home)?;
+        let point = job.cached(home)?;
         observer.event(&Event::Advanced { frames: clip.info.frames });
         Ok(point)
     })
+}
+
+/// Paths inside a bundle of every step of the named anchors on a clip, in the order in which they are recorded.
+pub(crate) fn paths(clip: &ClipInfo, names: &[String]) -> Vec<String> {
+    let anchors = names.iter().filter_map(|name| find(name).ok());
+    anchors.flat_map(|anchor| anchor.ladder.iter().map(|crf| path(clip, anchor, *crf))).collect()
+}
+
+/// How the stream at a path inside a bundle was encoded.
+pub(crate) fn encode_of(format: &VideoFormat, path: &str, encoder: &str) -> Option<AnchorEncode> {
+    let (name, crf) = path.rsplit_once('/')?.1.rsplit_once('.')?.0.rsplit_once('-')?;
+    Some(encode(find(name).ok()?, crf.parse().ok()?, format, encoder))
+}
+
+fn path(clip: &ClipInfo, anchor: &Anchor, crf: u8) -> String {
+    format!("anchors/{}/{}-{crf}.{}", clip.id.abbreviated(), anchor.name, anchor.extension)
+}
+
+fn encode(anchor: &Anchor, crf: u8, format: &VideoFormat, encoder: &str) -> AnchorEncode {
+    AnchorEncode {
+        anchor: anchor.name.to_owned(),
+        tuning: anchor.tuning.to_owned(),
+        encoder: encoder.to_owned(),
+        command: arguments(anchor, crf, format, "{input}", "{output}"),
+    }
+}
+
+/// The command line of ffmpeg: raw frames in, an elementary stream out.
+fn arguments(anchor: &Anchor, crf: u8, format: &VideoFormat, input: &str, output: &str) -> Vec<String> {
+    let VideoFormat { width, height, frame_rate, color } = format;
+    let range = if color.full_range { "pc" } else { "tv" };
+    let size = format!("{width}x{height}");
+    let rate = format!("{}/{}", frame_rate.numerator, frame_rate.denominator);
+    let crf = crf.to_string();
+    let mut arguments = vec!["-f", "rawvideo", "-pix_fmt", "yuv420p", "-color_range", range];
+    arguments.extend(["-video_size", &size, "-framerate", &rate, "-i", input]);
+    arguments.extend_from_slice(anchor.arguments);
+    arguments.extend([
+        "-crf",
+        &crf,
+        "-pix_fmt",
+        "yuv420p",
+        "-color_range",
+        range,
+        "-fps_mode",
+        "passthrough",
+    ]);
+    arguments.extend(["-f", anchor.extension, "-y", output]);
+    arguments.into_iter().map(str::to_owned).collect()
 }
 
 struct Job<'a> {
@@ -144,6 +192,7 @@ struct Job<'a> {
     clip: &'a Clip,
     anchor: &'static Anchor,
     crf: u8,
+    observer: &'a dyn Observer,
 }
 
 impl Job<'_> {
@@ -182,35 +231,11 @@ impl Job<'_> {
     }
 
     fn encode(&self) -> AnchorEncode {
-        AnchorEncode {
-            anchor: self.anchor.name.to_owned(),
-            tuning: self.anchor.tuning.to_owned(),
-            encoder: self.ffmpeg.version().to_owned(),
-            command: self.arguments("{input}", "{output}"),
-        }
+        encode(self.anchor, self.crf, &self.clip.info.format, self.ffmpeg.version())
     }
 
-    fn arguments(&self, input: &str, output: &str) -> Vec<String> {
-        let VideoFormat { width, height, frame_rate, color } = self.clip.info.format;
-        let range = if color.full_range { "pc" } else { "tv" };
-        let (size, rate) =
-            (format!("{width}x{height}"), format!("{}/{}", frame_rate.numerator, frame_rate.denominator));
-        let crf = self.crf.to_string();
-        let mut arguments = vec!["-f", "rawvideo", "-pix_fmt", "yuv420p", "-color_range", range];
-        arguments.extend(["-video_size", &size, "-framerate", &rate, "-i", input]);
-        arguments.extend_from_slice(self.anchor.arguments);
-        arguments.extend([
-            "-crf",
-            &crf,
-            "-pix_fmt",
-            "yuv420p",
-            "-color_range",
-            range,
-            "-fps_mode",
-            "passthrough",
-        ]);
-        arguments.extend(["-f", self.anchor.extension, "-y", output]);
-        arguments.into_iter().map(str::to_owned).collect()
+    fn go_on(&self) -> Result<(), Error> {
+        if self.observer.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     fn make(&self, stream: &Path) -> Result<AnchorPoint, Error> {
@@ -220,13 +245,16 @@ impl Job<'_> {
         };
         let output = stream.to_string_lossy();
         let mut command = self.ffmpeg.command();
-        command.args(self.arguments("pipe:0", &output));
+        command.args(arguments(self.anchor, self.crf, &self.clip.info.format, "pipe:0", &output));
         // Its words go to a file: a pipe that nobody empties while frames are fed could stop it for ever.
         let mut log = tempfile::tempfile().map_err(Error::file("create a temporary file for", stream))?;
         let stderr = log.try_clone().map_err(Error::file("create a temporary file for", stream))?;
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(stderr);
         let mut encoder = Reaped(command.spawn().map_err(|error| failed(chain(&error)))?);
         let fed = self.feed(&mut encoder.0);
+        if matches!(fed, Err(Error::Cancelled)) {
+            return Err(Error::Cancelled);
+        }
         let status = encoder.0.wait().map_err(|error| failed(chain(&error)))?;
         let mut said = Vec::new();
         log.rewind().map_err(Error::file("read what ffmpeg said about", stream))?;
@@ -239,20 +267,14 @@ impl Job<'_> {
         let info = &self.clip.info;
         let mut source = self.clip.reader(self.ffmpeg)?;
         let mut decoded = aiv1_video::decode_stream(self.ffmpeg, stream, &info.format)?;
-        let quality = measure(&info.format, &mut source, &mut decoded)?;
+        let quality = measure(&info.format, &mut source, &mut decoded, || self.go_on())?;
         let stream_bytes = fs::metadata(stream).map_err(Error::file("read", stream))?.len();
         Ok(AnchorPoint {
             clip: info.id,
             encode: self.encode(),
             stream_sha256: digest_of_file(stream)?,
             stream_bytes,
-            path: format!(
-                "anchors/{}/{}-{}.{}",
-                info.id.abbreviated(),
-                self.anchor.name,
-                self.crf,
-                self.anchor.extension
-            ),
+            path: path(info, self.anchor, self.crf),
             bitrate: info.bitrate(stream_bytes),
             quality,
         })
@@ -263,6 +285,7 @@ impl Job<'_> {
         let mut source = self.clip.reader(self.ffmpeg)?;
         let mut gop = Gop::empty(source.format());
         while source.read_gop(CHUNK, &mut gop)? > 0 {
+            self.go_on()?;
             let reason = "the encoder stopped reading frames".to_owned();
             let error = |_| Error::Anchor { anchor: self.anchor.name.to_owned(), reason };
             input.write_all(gop.data()).map_err(error)?;

@@ -14,12 +14,16 @@
 //! clips/CLIP-NAME          the source files, where they were small enough to carry
 //! ```
 
+use crate::Home;
 use crate::error::Error;
+use crate::run_directory::RunDirectory;
 use aiv1_model::{Digest, Hasher, Manifest, ManifestEntry, RECORD_VERSION, Record};
 use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Name of the record's file.
@@ -35,19 +39,20 @@ pub struct Bundle {
     root: PathBuf,
     manifest: Manifest,
     record: Record,
-    _unpacked: Option<tempfile::TempDir>,
+    _unpacked: Option<RunDirectory>,
 }
 
 impl Bundle {
-    /// Opens a folder, or unpacks a `.tar` file into `scratch`, and checks every byte of it.
-    pub fn open(path: &Path, scratch: &Path) -> Result<Self, Error> {
+    /// Opens a folder, or unpacks a `.tar` file into the caches, and checks every byte of it.
+    pub fn open(path: &Path, home: &Home) -> Result<Self, Error> {
         if path.is_dir() {
             return Self::open_folder(path.to_owned(), None);
         }
-        fs::create_dir_all(scratch).map_err(Error::file("create", scratch))?;
-        let unpacked = tempfile::tempdir_in(scratch).map_err(Error::file("create a folder", scratch))?;
-        unpack(path, unpacked.path())?;
-        let bundle = Self::open_folder(unpacked.path().to_owned(), Some(unpacked))?;
+        let unpacked = home.scratch()?;
+        let folder = unpacked.join("bundle");
+        fs::create_dir(&folder).map_err(Error::file("create", &folder))?;
+        unpack(path, &folder)?;
+        let bundle = Self::open_folder(folder, Some(unpacked))?;
         let packed = digest_of_file(path)?;
         let mut again = HashWriter(Hasher::new());
         bundle.pack(&mut again).map_err(Error::file("pack again", path))?;
@@ -61,7 +66,7 @@ impl Bundle {
         }
     }
 
-    fn open_folder(root: PathBuf, unpacked: Option<tempfile::TempDir>) -> Result<Self, Error> {
+    fn open_folder(root: PathBuf, unpacked: Option<RunDirectory>) -> Result<Self, Error> {
         let manifest = read_manifest(&root)?;
         check_files(&root, &manifest)?;
         let record = read_record(&root.join(RECORD))?;
@@ -95,8 +100,10 @@ impl Bundle {
     /// Writes it as one `.tar` file: the same bundle always gives the same bytes.
     pub fn export(&self, to: &Path) -> Result<(), Error> {
         let folder = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file =
-            tempfile::NamedTempFile::new_in(folder).map_err(Error::file("create a file in", folder))?;
+        // As readable as any file of this user's: temporary files are private by default.
+        let permissions = fs::Permissions::from_mode(0o666);
+        let file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder);
+        let mut file = file.map_err(Error::file("create a file in", folder))?;
         self.pack(BufWriter::new(file.as_file_mut())).map_err(Error::file("write", to))?;
         file.as_file().sync_all().map_err(Error::file("write", to))?;
         file.persist(to).map_err(|error| error.error).map_err(Error::file("write", to))?;
@@ -133,12 +140,12 @@ pub(crate) fn seal(folder: &Path, record: &Record) -> Result<(), Error> {
 
 /// Moves a sealed bundle to where it is published; one that stands there is replaced in one step.
 pub(crate) fn publish(folder: &Path, to: &Path) -> Result<(), Error> {
-    let exchanged = if to.exists() {
-        rustix::fs::renameat_with(CWD, folder, CWD, to, RenameFlags::EXCHANGE).map_err(io::Error::from)
-    } else {
-        fs::rename(folder, to)
+    let rename = |flags| rustix::fs::renameat_with(CWD, folder, CWD, to, flags);
+    let renamed = match rename(RenameFlags::NOREPLACE) {
+        Err(Errno::EXIST) => rename(RenameFlags::EXCHANGE),
+        other => other,
     };
-    exchanged.map_err(Error::file("publish the bundle as", to))?;
+    renamed.map_err(|error| Error::file("publish the bundle as", to)(error.into()))?;
     let parent = to.parent().unwrap_or(to);
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(Error::file("sync", parent))
 }
@@ -293,6 +300,19 @@ fn read_record(path: &Path) -> Result<Record, Error> {
     Ok(record)
 }
 
+/// Copies, telling a broken archive from a full disk.
+fn copy(from: &mut impl Read, to: &mut File, archive: &Path, path: &Path) -> Result<(), Error> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => to.write_all(&buffer[..count]).map_err(Error::file("write", path))?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::bundle(archive, format!("not a bundle: {error}"))),
+        }
+    }
+}
+
 fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     let file = File::open(path).map_err(Error::file("read", path))?;
     let mut bytes = Vec::new();
@@ -318,7 +338,7 @@ fn unpack(archive: &Path, to: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(to);
         fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
         let mut out = File::create_new(&path).map_err(Error::file("create", &path))?;
-        io::copy(&mut entry, &mut out).map_err(wrong)?;
+        copy(&mut entry, &mut out, archive, &path)?;
     }
     Ok(())
 }

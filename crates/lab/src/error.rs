@@ -26,6 +26,9 @@ pub enum Error {
     /// The toolchain, or the compiler's surroundings.
     #[error(transparent)]
     Build(#[from] crate::build::BuildError),
+    /// A parameter that the codec does not have, or a value outside its range.
+    #[error(transparent)]
+    Parameter(#[from] aiv1_model::ParameterError),
     /// No compiler for codecs.
     #[error(transparent)]
     Toolchain(#[from] crate::toolchain::Error),
@@ -156,12 +159,6 @@ impl From<crate::build::BuildError> for Failed {
 impl From<aiv1_quality::Error> for Failed {
     fn from(error: aiv1_quality::Error) -> Self {
         Self::new(Fault::Evaluator, "measuring", chain(&error))
-    }
-}
-
-impl From<aiv1_model::ParameterError> for Failed {
-    fn from(error: aiv1_model::ParameterError) -> Self {
-        Self::new(Fault::Candidate, "parameters", chain(&error))
     }
 }
 

@@ -16,7 +16,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -50,7 +50,6 @@ pub(crate) struct WrittenStream {
     pub(crate) quality_index: u8,
     /// Path inside the bundle.
     pub(crate) path: String,
-    pub(crate) payload_bytes: u64,
     pub(crate) encode_fuel: u64,
     pub(crate) encode_time: Duration,
     pub(crate) peak_memory_bytes: u64,
@@ -78,7 +77,8 @@ impl Stage<'_> {
         let indices = &self.request.settings.quality_indices;
         let outputs = indices.iter().map(|index| Output::create(self, clip, *index));
         let mut outputs = outputs.collect::<Result<Vec<_>, _>>()?;
-        let numbers = self.codec.encoder.declaration().numbers(&self.request.parameters)?;
+        let declaration = self.codec.encoder.declaration();
+        let numbers = declaration.numbers(&self.request.parameters).map_err(Error::from)?;
         let window = Window::new(self.lab.threads.get().div_ceil(outputs.len()) + 1);
         self.observer.event(&Event::Working(&format!("encoding {}", clip.info.name)));
         let encode = |job: &Job| {
@@ -135,6 +135,8 @@ impl Stage<'_> {
 
 /// One GOP at one quality index.
 struct Job {
+    /// Its place in the order of all jobs.
+    order: usize,
     gop_index: usize,
     output: usize,
     gop: Arc<Gop>,
@@ -148,17 +150,19 @@ struct EncodedGop {
     peak_memory_bytes: u64,
 }
 
-/// Lets the reader run only so many GOPs ahead of the writer.
+/// Lets the reader run only so many GOPs ahead of the writer, and ends it all after a failure.
 struct Window {
     size: usize,
     written: Mutex<usize>,
     moved: Condvar,
-    stopped: AtomicBool,
+    /// Jobs from this place on are not begun.
+    end: AtomicUsize,
 }
 
 impl Window {
     fn new(size: usize) -> Self {
-        Self { size, written: Mutex::new(0), moved: Condvar::new(), stopped: AtomicBool::new(false) }
+        let (written, moved, end) = (Mutex::new(0), Condvar::new(), AtomicUsize::new(usize::MAX));
+        Self { size, written, moved, end }
     }
 
     /// Waits until this GOP may be begun; `false` if the pipeline stopped.
@@ -174,16 +178,35 @@ impl Window {
         self.moved.notify_all();
     }
 
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+    /// Nothing new is read, and of what was read only jobs before this place are still begun.
+    fn stop(&self, end: usize) {
+        self.end.fetch_min(end, Ordering::Relaxed);
         let _held = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         self.moved.notify_all();
     }
 
     fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+        self.end.load(Ordering::Relaxed) < usize::MAX
+    }
+
+    fn admits(&self, job: &Job) -> bool {
+        job.order < self.end.load(Ordering::Relaxed)
     }
 }
+
+/// A thread that panics lets the others end, so that the panic is told instead of waited for.
+struct StopOnPanic<'a>(&'a Window);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop(0);
+        }
+    }
+}
+
+/// What a worker or the reader tells: where in the order of jobs, and what came of it.
+type Told = (usize, Result<(usize, usize, EncodedGop), Failed>);
 
 fn run_pipeline<I>(
     threads: NonZeroUsize,
@@ -198,21 +221,24 @@ where
     let width = outputs.len();
     let (job_sender, job_receiver) = mpsc::channel::<Job>();
     let jobs = Mutex::new(job_receiver);
-    let (result_sender, results) = mpsc::channel();
+    let (result_sender, results) = mpsc::channel::<Told>();
     thread::scope(|scope| {
+        let _guard = StopOnPanic(window);
         let reader_sender = result_sender.clone();
         scope.spawn(move || {
+            let _guard = StopOnPanic(window);
             for (gop_index, gop) in gops().enumerate() {
                 match gop {
                     Ok(gop) => {
                         let gop = Arc::new(gop);
                         for output in 0..width {
+                            let order = gop_index * width + output;
                             // Fails only when every worker is gone, and then their error is on its way.
-                            let _ = job_sender.send(Job { gop_index, output, gop: Arc::clone(&gop) });
+                            let _ = job_sender.send(Job { order, gop_index, output, gop: Arc::clone(&gop) });
                         }
                     }
                     Err(failed) => {
-                        let _ = reader_sender.send(Err(failed));
+                        let _ = reader_sender.send((gop_index * width, Err(failed)));
                         break;
                     }
                 }
@@ -221,40 +247,44 @@ where
         for _ in 0..threads.get() {
             let (jobs, encode, result_sender) = (&jobs, &encode, result_sender.clone());
             scope.spawn(move || {
+                let _guard = StopOnPanic(window);
                 loop {
                     let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { break };
-                    if window.is_stopped() {
+                    if !window.admits(&job) {
                         continue;
                     }
-                    let result = encode(&job).map(|gop| (job.gop_index, job.output, gop));
+                    let Job { order, gop_index, output, .. } = job;
+                    let result = encode(&job).map(|gop| (gop_index, output, gop));
                     drop(job);
-                    if result_sender.send(result).is_err() {
+                    if result_sender.send((order, result)).is_err() {
                         break;
                     }
                 }
             });
         }
         drop(result_sender);
-        let outcome = collect(outputs, &results, window);
-        window.stop();
-        outcome
+        collect(outputs, &results, window)
     })
 }
 
-/// Writes what comes back, each stream in the order of its GOPs.
-fn collect(
-    outputs: &mut [Output],
-    results: &mpsc::Receiver<Result<(usize, usize, EncodedGop), Failed>>,
-    window: &Window,
-) -> Result<(), Failed> {
-    for result in results {
-        let (gop_index, output, gop) = result?;
-        outputs[output].accept(gop_index, gop)?;
+/// Writes what comes back, each stream in the order of its GOPs. After a failure, the jobs before it are waited for, so
+/// that of several failures always the first in order is told, however many threads there are.
+fn collect(outputs: &mut [Output], results: &mpsc::Receiver<Told>, window: &Window) -> Result<(), Failed> {
+    let mut first: Option<(usize, Failed)> = None;
+    for (order, result) in results {
+        let accepted = result.and_then(|(gop_index, output, gop)| outputs[output].accept(gop_index, gop));
+        if let Err(failed) = accepted {
+            window.stop(order);
+            if first.as_ref().is_none_or(|(earlier, _)| order < *earlier) {
+                first = Some((order, failed));
+            }
+        }
         let written = outputs.iter().map(|output| output.written_gops).min().unwrap_or_default();
         window.advance(written);
     }
-    Ok(())
+    window.stop(0);
+    first.map_or(Ok(()), |(_, failed)| Err(failed))
 }
 
 /// One stream on its way to disk.
@@ -286,7 +316,6 @@ impl Output {
         let stream = WrittenStream {
             quality_index,
             path,
-            payload_bytes: 0,
             encode_fuel: 0,
             encode_time: Duration::ZERO,
             peak_memory_bytes: 0,
@@ -299,7 +328,6 @@ impl Output {
         while let Some(gop) = self.waiting.remove(&self.written_gops) {
             self.writer.write_gop(&gop.payload, &gop.hashes).map_err(|error| written(&self.file, error))?;
             self.written_gops += 1;
-            self.stream.payload_bytes += gop.payload.len() as u64;
             self.stream.encode_fuel += gop.fuel;
             self.stream.encode_time += gop.time;
             self.stream.peak_memory_bytes = self.stream.peak_memory_bytes.max(gop.peak_memory_bytes);

@@ -1,6 +1,6 @@
 //! One experiment, phase by phase: from a codec's source to a published bundle.
 
-use crate::anchors::{CachedPoint, measure_anchors};
+use crate::anchors::{self, CachedPoint, measure_anchors};
 use crate::build::{Builder, BuiltCodec};
 use crate::error::{CANCELLED, Error, Failed};
 use crate::execution::{Codec, Stage};
@@ -9,8 +9,8 @@ use crate::run_directory::RunDirectory;
 use crate::{Home, bundle};
 use aiv1_decoder::ModuleCompiler;
 use aiv1_model::{
-    CodecInfo, Declaration, Digest, ExperimentId, Fault, Limits, Machine, ModuleInfo, Parameters, Phase,
-    PhaseOutcome, PhaseRecord, RECORD_VERSION, Record, Settings, Status,
+    ClipInfo, CodecInfo, Declaration, Digest, ExperimentId, Fault, Limits, Machine, ModuleInfo,
+    ParameterValue, Parameters, Phase, PhaseOutcome, PhaseRecord, RECORD_VERSION, Record, Settings, Status,
 };
 use aiv1_video::{Clip, Ffmpeg};
 use flate2::Compression;
@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Highest quality index.
 pub const MAX_QUALITY_INDEX: u8 = 63;
+/// Most frames of a GOP.
+const MAX_GOP_FRAMES: u32 = 1024;
 /// Fewest points from which a BD-rate is stated.
 pub const MIN_POINTS: usize = 4;
 /// Source files up to this size travel in the bundle, so that it re-derives itself.
@@ -82,7 +84,7 @@ impl Lab {
     /// Runs one experiment. What the codec does wrong ends up in the record of a failed experiment, which is published
     /// like any other; an `Err` means that nothing was learned about the codec, and that trying again is worth it.
     pub fn run(&self, request: &Request<'_>, observer: &dyn Observer) -> Result<Published, Error> {
-        check(request)?;
+        request.check()?;
         fs::create_dir_all(&request.results).map_err(Error::file("create", &request.results))?;
         let directory =
             RunDirectory::create(&request.results).map_err(Error::file("use", &request.results))?;
@@ -90,7 +92,10 @@ impl Lab {
         let mut run = Run { lab: self, request, observer, folder, record: self.blank_record(request) };
         match run.phases() {
             Ok(()) => {}
+            // A child that the terminal interrupted as well fails in its own way: what was asked for counts.
+            Err(Ended::Failed(..)) if observer.cancelled() => return Err(Error::Cancelled),
             Err(Ended::Known(published)) => return Ok(*published),
+            Err(Ended::Broken(error)) => return Err(error),
             Err(Ended::Failed(failed, _)) if failed.kind == CANCELLED => return Err(Error::Cancelled),
             Err(Ended::Failed(failed, phase)) if failed.fault == Fault::Infrastructure => {
                 return Err(Error::Infrastructure { failure: Box::new(failed.into_failure(phase)) });
@@ -102,9 +107,23 @@ impl Lab {
         }
         run.record.ended_at = Some(Timestamp::now());
         let path = request.results.join(run.record.id.as_str());
+        if let Some(failure) = &run.record.failure
+            && matches!(self.published(&path), Ok(Some(record)) if record.status == Status::Successful)
+        {
+            // The same question was answered: a failure now says something of this machine, and must not replace it.
+            return Err(Error::Infrastructure { failure: Box::new(failure.clone()) });
+        }
         bundle::seal(&run.folder, &run.record)?;
         bundle::publish(&run.folder, &path)?;
         Ok(Published { record: run.record, path, reused: false })
+    }
+
+    /// The record of the bundle at `path`, if there is one; one that is damaged is an error, never overlooked.
+    fn published(&self, path: &Path) -> Result<Option<Record>, Error> {
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        Ok(Some(bundle::Bundle::open(path, &self.home)?.record().clone()))
     }
 
     fn blank_record(&self, request: &Request<'_>) -> Record {
@@ -115,20 +134,22 @@ impl Lab {
             source_bytes: request.source.len() as u64,
             kit_sha256: self.builder.kit_sha256(),
             toolchain: None,
+            toolchain_sha256: None,
             encoder: None,
             decoder: None,
             declaration: None,
         };
+        let clips: Vec<ClipInfo> = request.clips.iter().map(|clip| clip.info.clone()).collect();
         Record {
             version: RECORD_VERSION,
-            id: question(&codec, &request.parameters, request),
+            id: question(&codec, &request.parameters, &clips, &request.settings),
             status: Status::InProgress,
             started_at: Timestamp::now(),
             ended_at: None,
             codec,
             parameters: request.parameters.clone(),
             settings: request.settings.clone(),
-            clips: request.clips.iter().map(|clip| clip.info.clone()).collect(),
+            clips,
             phases: Vec::new(),
             points: Vec::new(),
             anchors: Vec::new(),
@@ -159,14 +180,19 @@ struct Run<'a> {
 enum Ended {
     Failed(Failed, Phase),
     Known(Box<Published>),
+    /// What was asked for makes no sense, or what is published already is damaged.
+    Broken(Error),
 }
 
 impl Run<'_> {
     fn phases(&mut self) -> Result<(), Ended> {
         self.create_folders().map_err(|error| Ended::Failed(error.into(), Phase::Validation))?;
         let prepared = self.phase(Phase::Validation, None, Some(VALIDATION_LIMIT), Self::validate)?;
-        if let Some(published) = self.known() {
-            return Err(Ended::Known(Box::new(published)));
+        self.resolve(&prepared).map_err(Ended::Broken)?;
+        match self.known() {
+            Ok(None) => {}
+            Ok(Some(published)) => return Err(Ended::Known(Box::new(published))),
+            Err(error) => return Err(Ended::Broken(error)),
         }
         let frames: u64 = self.request.clips.iter().map(|clip| clip.info.frames).sum();
         let anchor_frames =
@@ -232,18 +258,26 @@ impl Run<'_> {
         write(&codec.join(format!("{}.rs", self.request.name)), self.request.source.as_bytes())
     }
 
-    fn validate(&mut self, _: Deadline) -> Result<Codec, Failed> {
+    fn validate(&mut self, deadline: Deadline) -> Result<Codec, Failed> {
         let request = self.request;
         self.observer.event(&Event::Working(&format!("compiling {}", request.name)));
         let built = self.lab.builder.build(&request.name, &request.source)?;
         self.keep_modules(&built)?;
+        deadline.check(self.observer)?;
         let limits = &request.settings.limits;
         let codec = Codec::load(&self.lab.compiler, &built.encoder, &built.decoder, limits)?;
-        let declaration = codec.encoder.declaration().clone();
-        self.record.parameters = declaration.resolve(&request.parameters)?;
-        self.record.codec.declaration = Some(declaration);
-        self.record.id = question(&self.record.codec, &self.record.parameters, request);
+        deadline.check(self.observer)?;
+        self.record.codec.declaration = Some(codec.encoder.declaration().clone());
         Ok(codec)
+    }
+
+    /// Checks the parameters that were asked for: a wrong one is the asker's mistake and no finding about the codec.
+    fn resolve(&mut self, codec: &Codec) -> Result<(), Error> {
+        let request = self.request;
+        self.record.parameters = codec.encoder.declaration().resolve(&request.parameters)?;
+        self.record.id =
+            question(&self.record.codec, &self.record.parameters, &self.record.clips, &request.settings);
+        Ok(())
     }
 
     fn keep_modules(&mut self, built: &BuiltCodec) -> Result<(), Error> {
@@ -254,6 +288,7 @@ impl Run<'_> {
         let (encoder, decoder) =
             (keep("encoder.wasm", &built.encoder)?, keep("decoder.wasm", &built.decoder)?);
         self.record.codec.toolchain = Some(built.toolchain.clone());
+        self.record.codec.toolchain_sha256 = Some(self.lab.builder.toolchain().id);
         self.record.codec.encoder = encoder;
         self.record.codec.decoder = decoder;
         Ok(())
@@ -278,19 +313,18 @@ impl Run<'_> {
     }
 
     fn anchor_steps(&self) -> u64 {
-        let ladder =
-            |name: &String| crate::anchors::find(name).map_or(0, |anchor| anchor.ladder.len() as u64);
+        let ladder = |name: &String| anchors::find(name).map_or(0, |anchor| anchor.ladder.len() as u64);
         self.request.settings.anchors.iter().map(ladder).sum()
     }
 
     /// The published bundle of the very same question, if there is one and it succeeded.
-    fn known(&self) -> Option<Published> {
-        let path = self.request.results.join(self.record.id.as_str());
-        if self.request.again || !path.is_dir() {
-            return None;
+    fn known(&self) -> Result<Option<Published>, Error> {
+        if self.request.again {
+            return Ok(None);
         }
-        let record = bundle::Bundle::open(&path, self.lab.home.root()).ok()?.record().clone();
-        (record.status == Status::Successful).then_some(Published { record, path, reused: true })
+        let path = self.request.results.join(self.record.id.as_str());
+        let record = self.lab.published(&path)?.filter(|record| record.status == Status::Successful);
+        Ok(record.map(|record| Published { record, path, reused: true }))
     }
 }
 
@@ -314,7 +348,8 @@ impl Deadline {
         match self.0 {
             Some((started, limit)) if started.elapsed() > limit => {
                 let message = format!("the phase took longer than its limit of {} s", limit.as_secs());
-                Err(Failed::new(Fault::Candidate, "phase_limit", message))
+                // How long a phase takes depends on machine and load; what a codec may use is bounded call by call.
+                Err(Failed::new(Fault::Infrastructure, "phase_limit", message))
             }
             _ => Ok(()),
         }
@@ -322,31 +357,52 @@ impl Deadline {
 }
 
 /// What is asked: the same codec, parameters, clips and settings are the same experiment.
-fn question(codec: &CodecInfo, parameters: &Parameters, request: &Request<'_>) -> ExperimentId {
-    let clips: Vec<Digest> = request.clips.iter().map(|clip| clip.info.id).collect();
+pub(crate) fn question(
+    codec: &CodecInfo,
+    parameters: &Parameters,
+    clips: &[ClipInfo],
+    settings: &Settings,
+) -> ExperimentId {
+    let clips: Vec<Digest> = clips.iter().map(|clip| clip.id).collect();
     let modules = (&codec.encoder, &codec.decoder);
-    let question = serde_json::json!([
-        codec.source_sha256,
-        codec.kit_sha256,
-        modules,
-        parameters,
-        clips,
-        request.settings
-    ]);
+    let question =
+        serde_json::json!([codec.source_sha256, codec.kit_sha256, modules, parameters, clips, settings]);
     ExperimentId::of(&Digest::of(question.to_string().as_bytes()))
 }
 
-fn check(request: &Request<'_>) -> Result<(), Error> {
-    let Settings { gop_frames, quality_indices, anchors, .. } = &request.settings;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if request.name.is_empty() || request.name.len() > 40 || !request.name.bytes().all(plain) {
-        return Err(Error::request("codec name", &request.name, "1 to 40 of [A-Za-z0-9_-]"));
+impl Request<'_> {
+    /// Refuses a request that makes no sense, before anything is run.
+    pub fn check(&self) -> Result<(), Error> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if self.name.is_empty() || self.name.len() > 40 || !self.name.bytes().all(plain) {
+            return Err(Error::request("codec name", &self.name, "1 to 40 of [A-Za-z0-9_-]"));
+        }
+        for (name, value) in &self.parameters {
+            // JSON has no such numbers: a record with one could not be read again.
+            if let ParameterValue::Float(number) = value
+                && !number.is_finite()
+            {
+                return Err(Error::request("parameter", format!("{name}={number}"), "a finite number"));
+            }
+        }
+        if self.clips.is_empty() {
+            return Err(Error::request("number of clips", 0, "at least 1"));
+        }
+        for (index, clip) in self.clips.iter().enumerate() {
+            if self.clips[..index].iter().any(|other| other.info.id == clip.info.id) {
+                return Err(Error::request("clip", format!("{} given twice", clip.info.name), "given once"));
+            }
+            check_gop(&clip.info, &self.settings)?;
+        }
+        check_settings(&self.settings)
     }
-    if request.clips.is_empty() {
-        return Err(Error::request("number of clips", 0, "at least 1"));
-    }
-    if !(1..=1024).contains(gop_frames) {
-        return Err(Error::request("GOP", gop_frames, "1 to 1024 frames"));
+}
+
+/// Refuses settings that make no sense, whoever wrote them: a request, or a record from elsewhere.
+pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
+    let Settings { gop_frames, quality_indices, anchors, limits } = settings;
+    if !(1..=MAX_GOP_FRAMES).contains(gop_frames) {
+        return Err(Error::request("GOP", gop_frames, format!("1 to {MAX_GOP_FRAMES} frames")));
     }
     if quality_indices.len() < MIN_POINTS || !quality_indices.is_sorted_by(|low, high| low < high) {
         let value = format!("{quality_indices:?}");
@@ -355,15 +411,41 @@ fn check(request: &Request<'_>) -> Result<(), Error> {
     if let Some(index) = quality_indices.iter().find(|index| **index > MAX_QUALITY_INDEX) {
         return Err(Error::request("quality index", index, "0 to 63"));
     }
-    anchors.iter().try_for_each(|name| crate::anchors::find(name).map(drop))?;
-    for clip in request.clips {
-        let gop = clip.info.format.frame_bytes() * u64::from(*gop_frames);
-        let most = request.settings.limits.gop_bytes;
-        if gop > most {
-            let fits = most / clip.info.format.frame_bytes();
-            let bound = format!("{most} bytes: {fits} frames of {} fit", clip.info.format);
-            return Err(Error::request("raw GOP", format!("{gop} bytes"), bound));
+    for (index, name) in anchors.iter().enumerate() {
+        anchors::find(name)?;
+        if anchors[..index].contains(name) {
+            return Err(Error::request("anchor", format!("{name} named twice"), "named once"));
         }
+    }
+    check_limits(limits)
+}
+
+/// Nobody gets more than the lab's own limits, least of all a record that came from elsewhere.
+fn check_limits(limits: &Limits) -> Result<(), Error> {
+    let most = Limits::default();
+    let pairs = [
+        ("encode fuel per pixel", limits.encode_fuel_per_pixel, most.encode_fuel_per_pixel),
+        ("decode fuel per pixel", limits.decode_fuel_per_pixel, most.decode_fuel_per_pixel),
+        ("memory", limits.memory_bytes, most.memory_bytes),
+        ("output", limits.output_bytes, most.output_bytes),
+        ("raw GOP", limits.gop_bytes, most.gop_bytes),
+        ("deadline in ms", limits.deadline_ms, most.deadline_ms),
+        ("module size", limits.module_bytes, most.module_bytes),
+        ("function body size", limits.body_bytes, most.body_bytes),
+    ];
+    match pairs.into_iter().find(|(_, value, most)| value > most) {
+        Some((what, value, most)) => Err(Error::request(what, value, format!("at most {most}"))),
+        None => Ok(()),
+    }
+}
+
+/// A GOP must fit in what a module may be given.
+pub(crate) fn check_gop(clip: &ClipInfo, settings: &Settings) -> Result<(), Error> {
+    let frame = clip.format.frame_bytes();
+    let (gop, most) = (frame * u64::from(settings.gop_frames), settings.limits.gop_bytes);
+    if gop > most {
+        let bound = format!("at most {most} bytes: {} frames of {}", most / frame, clip.format);
+        return Err(Error::request("raw GOP", format!("{gop} bytes"), bound));
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! Where the lab keeps what can be made again: toolchain, modules, anchors.
 
+use crate::error::Error;
+use crate::run_directory::RunDirectory;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folder of the caches; overrides the default below the user's cache folder.
@@ -18,10 +21,8 @@ pub struct NoHome;
 
 impl Home {
     /// `$AIV1_CACHE`, else `$XDG_CACHE_HOME/aiv1`, else `$HOME/.cache/aiv1`.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads where caches lie")]
     pub fn from_environment() -> Result<Self, NoHome> {
-        let folder =
-            |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         folder(CACHE_VARIABLE)
             .or_else(|| folder("XDG_CACHE_HOME").map(|base| base.join("aiv1")))
             .or_else(|| folder("HOME").map(|home| home.join(".cache/aiv1")))
@@ -39,6 +40,13 @@ impl Home {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A private directory for work in passing; what a killed process left there is swept first.
+    pub fn scratch(&self) -> Result<RunDirectory, Error> {
+        let scratch = self.root.join("scratch");
+        fs::create_dir_all(&scratch).map_err(Error::file("create", &scratch))?;
+        RunDirectory::create(&scratch).map_err(Error::file("use", &scratch))
     }
 
     /// Measured anchors, by the digest of clip and command.

@@ -13,11 +13,13 @@ pub(crate) fn measure(
     format: &VideoFormat,
     source: &mut ClipReader,
     decoded: &mut ClipReader,
+    go_on: impl Fn() -> Result<(), Error>,
 ) -> Result<Quality, Error> {
     let mut measurer = Measurer::new(format.width as usize, format.height as usize)?;
     let (mut ours, mut theirs) = (Gop::empty(format), Gop::empty(format));
     let (mut ours_total, mut theirs_total) = (0, 0);
     loop {
+        go_on()?;
         let frames = source.read_gop(CHUNK, &mut ours)?;
         let decoded_frames = decoded.read_gop(CHUNK, &mut theirs)?;
         ours_total += frames as u64;

@@ -18,6 +18,17 @@ pub struct RunDirectory {
     _lock: File,
 }
 
+impl Drop for RunDirectory {
+    fn drop(&mut self) {
+        // A sweep that is under way waits, or is waited for: neither meets a directory half removed. Where removing
+        // fails, the next sweep does it.
+        let guard =
+            self.path().parent().map(|runs| lock_file(&runs.join(LOCK), FlockOperation::LockExclusive));
+        let _ = fs::remove_dir_all(self.path());
+        drop(guard);
+    }
+}
+
 impl RunDirectory {
     /// Makes a directory for one run below `results`, after sweeping what dead runs left there.
     pub fn create(results: &Path) -> io::Result<Self> {
@@ -50,7 +61,8 @@ impl RunDirectory {
                     fs::remove_dir_all(&path)?;
                     swept += 1;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotFound) => {
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -23,10 +23,9 @@ pub struct Config {
 
 impl Config {
     /// `AIV1_RUSTC`, `PATH`, and the given cache.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads where compilers are")]
     pub fn from_environment(cache: impl Into<PathBuf>) -> Self {
-        let rustc = std::env::var(RUSTC_VARIABLE).ok().filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { rustc, search: std::env::var("PATH").unwrap_or_default().into(), cache: cache.into() }
+        let rustc = std::env::var_os(RUSTC_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self { rustc, search: std::env::var_os("PATH").unwrap_or_default(), cache: cache.into() }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct CodecInfo {
     pub kit_sha256: Digest,
     /// Version line of the compiler. Absent if none was reached.
     pub toolchain: Option<String>,
+    /// Digest of everything known to change what it makes: version, linker, standard library.
+    pub toolchain_sha256: Option<Digest>,
     /// The encoder. Absent if it was not built.
     pub encoder: Option<ModuleInfo>,
     /// The decoder. Absent if it was not built.

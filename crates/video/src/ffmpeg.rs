@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::process;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -83,9 +84,12 @@ impl Ffmpeg {
     }
 }
 
+/// In a process group of its own: a Ctrl-C at a terminal reaches this process alone, which then ends its children as it
+/// unwinds. Where it cannot, killed itself, they end soon all the same: their other end of the pipe is gone, so a decoder
+/// or a prober fails at its next write, and an encoder comes to the end of its input.
 fn bare(config: &Config, program: &OsString) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().env("PATH", &config.path).stdin(std::process::Stdio::null());
+    command.env_clear().env("PATH", &config.path).stdin(std::process::Stdio::null()).process_group(0);
     command
 }
 
@@ -131,5 +135,17 @@ mod tests {
         assert!(ffmpeg.version().starts_with("ffmpeg version "));
         let names: Vec<_> = ffmpeg.command().get_envs().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(names, ["PATH"]);
+    }
+
+    #[test]
+    fn a_terminal_s_ctrl_c_does_not_reach_the_children() {
+        let mut command = Ffmpeg::find().unwrap().command();
+        command.args(["-re", "-f", "lavfi", "-i", "testsrc2", "-t", "60", "-f", "null", "-"]);
+        let mut child = command.spawn().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let group = stat.rsplit(')').next().unwrap().split_whitespace().nth(2);
+        assert_eq!(group, Some(child.id().to_string().as_str()), "it leads a group of its own");
     }
 }

@@ -43,7 +43,10 @@ impl ClipReader {
         let mut command = ffmpeg.command();
         command.args(["-xerror", "-noauto_conversion_filters"]);
         restrict(&mut command);
-        command.args(["-noautorotate", "-err_detect", "explode", "-i"]).arg(input_argument(path));
+        // With threads, ffmpeg's H.264 decoder hands a picture on before, or without, marking it as concealed: the same
+        // damage is an error in one run and a whole clip in the next. One thread marks it always.
+        command.args(["-threads", "1", "-noautorotate", "-err_detect", "explode", "-i"]);
+        command.arg(input_argument(path));
         command.args(["-map", &format!("0:{index}"), "-vf", filters, "-fps_mode", "passthrough"]);
         if let Some(limit) = frame_limit {
             command.args(["-frames:v", &limit.to_string()]);

@@ -153,14 +153,41 @@ fn truncated_files_are_refused() {
 #[test]
 fn a_damaged_frame_is_an_error_and_never_concealed() {
     let lab = Lab::new();
-    let path = lab.make("a.mkv", "-f lavfi -i testsrc2=s=320x240:r=25:d=2 -c:v libx264 -g 10");
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 400].iter_mut().for_each(|byte| *byte ^= 0x5a);
-    std::fs::write(&path, bytes).unwrap();
-    let error = lab.open(&path).map(|clip| clip.info).unwrap_err();
-    assert!(matches!(error, Error::Decode { .. }), "{error}");
-    assert!(error.to_string().contains("ffv1"), "{error}");
+    let path = lab.make(
+        "a.mkv",
+        "-f lavfi -i testsrc2=s=320x240:r=25:d=2 -c:v libx264 -threads 1 -g 10 -flags +bitexact -fflags +bitexact",
+    );
+    let whole = std::fs::read(&path).unwrap();
+    let mut large = packets(&lab, &path);
+    large.retain(|&(_, size)| size > 4000);
+    assert!(large.len() >= 4, "{large:?}");
+    // The first is left out: that it does not decode shows before.
+    for &(position, size) in &large[1..] {
+        let mut bytes = whole.clone();
+        let middle = position + size / 2;
+        bytes[middle..middle + 400].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        // The same damage every time: ffmpeg must not notice it by luck.
+        for _ in 0..4 {
+            let error = lab.open(&path).map(|clip| clip.info).unwrap_err();
+            assert!(matches!(error, Error::Decode { .. }), "{error}");
+            assert!(error.to_string().contains("ffv1"), "{error}");
+        }
+    }
+}
+
+/// Position and size of every packet, in the order of the file.
+fn packets(lab: &Lab, path: &Path) -> Vec<(usize, usize)> {
+    let mut command = lab.ffmpeg.probe_command();
+    command.args(["-of", "csv=p=0", "-show_entries", "packet=pos,size", "-select_streams", "v"]).arg(path);
+    let text = String::from_utf8(run(command)).unwrap();
+    // ffprobe prints the size before the position.
+    let packet = |line: &str| {
+        let mut fields = line.trim_end_matches(',').split(',').map(|field| field.parse().unwrap());
+        let (size, position) = (fields.next().unwrap(), fields.next().unwrap());
+        (position, size)
+    };
+    text.lines().map(packet).collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use aiv1_tests::{json, made_clip, run, said, workspace};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A small but whole bundle: transform on a tiny clip, with an anchor.
+/// A small but whole bundle: raw on a tiny clip, with an anchor.
 fn bundle(folder: &Path) -> PathBuf {
     let clip = made_clip(folder, "clip.mp4", "32x32", 3, &[]);
     let codec = workspace().join("codecs/raw.rs");

@@ -2,26 +2,58 @@
 
 use aiv1_tests::{command, made_clip, run, said, workspace};
 use std::fs;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// A run that takes a while: the serious codec on enough frames.
-fn start(clip: &Path, out: &Path) -> Child {
-    let codec = workspace().join("codecs/transform.rs");
-    let mut command = command(["run", codec.to_str().unwrap(), "--anchors", "none", "--gop", "8"]);
-    command.args(["--clip", clip.to_str().unwrap(), "--out", out.to_str().unwrap()]);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+/// How long a run may take to write its first stream, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A run that takes a while: the serious codec on enough frames. In a process group of its own, like a terminal's job.
+struct Run {
+    child: Child,
+    out: PathBuf,
+    /// Directories of runs before this one.
+    before: Vec<PathBuf>,
 }
 
-/// Waits until the run has begun to write streams: the child ends first only if something is wrong.
-fn wait_for_streams(child: &mut Child, out: &Path) {
-    loop {
-        let written = runs(out).iter().any(|run| run.join("bundle/streams").is_dir());
-        if written {
-            return;
+impl Run {
+    fn start(clip: &Path, out: &Path) -> Self {
+        let before = runs(out);
+        let codec = workspace().join("codecs/transform.rs");
+        let mut command = command(["run", codec.to_str().unwrap(), "--anchors", "none", "--gop", "8"]);
+        command.args(["--clip", clip.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+        Self { child, out: out.to_owned(), before }
+    }
+
+    /// Waits until this run, not one before it, has begun to write streams.
+    fn wait_for_streams(&mut self) {
+        let started = Instant::now();
+        let begun = |run: &PathBuf| !self.before.contains(run) && run.join("bundle/streams").is_dir();
+        while !runs(&self.out).iter().any(begun) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the run ended before it wrote a stream: {ended:?}");
+            assert!(started.elapsed() < PATIENCE, "no stream after {PATIENCE:?}");
+            std::thread::park_timeout(Duration::from_millis(20));
         }
-        assert!(child.try_wait().unwrap().is_none(), "the run ended before it wrote a stream");
-        std::thread::yield_now();
+    }
+
+    /// Waits for the end: its exit code and what it said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // It has ended, unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -41,14 +73,15 @@ fn a_killed_run_publishes_nothing_and_the_next_one_sweeps_and_succeeds() {
     let clip = made_clip(folder.path(), "clip.mp4", "320x240", 40, &[]);
     let out = folder.path().join("out");
     for _ in 0..3 {
-        let mut child = start(&clip, &out);
-        wait_for_streams(&mut child, &out);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let mut run = Run::start(&clip, &out);
+        run.wait_for_streams();
+        run.child.kill().unwrap();
+        assert_eq!(run.end().0, None, "it was killed in the middle");
         assert_eq!(bundles(&out), 0, "nothing half-written is published");
         assert_eq!(runs(&out).len(), 1, "what was killed left its directory, and the one before was swept");
     }
-    assert!(start(&clip, &out).wait().unwrap().success());
+    let (code, said_last) = Run::start(&clip, &out).end();
+    assert_eq!(code, Some(0), "{said_last}");
     assert_eq!((bundles(&out), runs(&out).len()), (1, 0));
     let bundle = fs::read_dir(&out)
         .unwrap()
@@ -64,10 +97,12 @@ fn ctrl_c_stops_cleanly_with_its_own_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let clip = made_clip(folder.path(), "clip.mp4", "320x240", 40, &[]);
     let out = folder.path().join("out");
-    let mut child = start(&clip, &out);
-    wait_for_streams(&mut child, &out);
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut run = Run::start(&clip, &out);
+    run.wait_for_streams();
+    // The whole group, as a terminal does it.
+    let group = format!("-{}", run.child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    let (code, said) = run.end();
+    assert_eq!(code, Some(130), "{said}");
     assert_eq!((bundles(&out), runs(&out).len()), (0, 0), "its directory went with it");
 }
