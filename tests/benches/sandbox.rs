@@ -33,7 +33,6 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let ffmpeg = Ffmpeg::find().unwrap();
-    let folder = tempfile::tempdir().unwrap();
     let given = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).map(Into::into);
     let path = given.unwrap_or_else(|| aiv1_tests::real_clip("london_drive_720p.mp4"));
     let options =

@@ -100,12 +100,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            encode_fuel_per_pixel: 50_000,
+            encode_fuel_per_pixel: 200_000,
             decode_fuel_per_pixel: 1_000,
             memory_bytes: 512 << 20,
             output_bytes: 128 << 20,
             gop_bytes: 96 << 20,
-            deadline_ms: 600_000,
+            deadline_ms: 900_000,
             module_bytes: 1 << 20,
             body_bytes: 128 << 10,
         }

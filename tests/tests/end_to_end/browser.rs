@@ -2,8 +2,12 @@
 
 use aiv1_tests::{json, made_clip, run, said, workspace};
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 #[test]
 fn a_preview_passes_ffprobe_and_plays_in_chromium() {
@@ -39,37 +43,66 @@ fn a_preview_passes_ffprobe_and_plays_in_chromium() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&probe.stdout).trim(), "h264,160,120,25/1,30", "{}", said(&probe));
 
-    let page = folder.path().join("page.html");
-    fs::write(
-        &page,
-        "<!doctype html><title>waiting</title><video muted src='preview.mp4'></video><script>
-        const video = document.querySelector('video');
-        video.onended = () => document.title = `ended ${video.videoWidth}x${video.videoHeight} ${video.duration.toFixed(1)}`;
-        video.onerror = () => document.title = `error ${video.error.message}`;
-        video.play();
-        </script>",
-    )
-    .unwrap();
-    let profile = folder.path().join("profile");
-    let browser = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-sync",
-        ])
-        .args([
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--autoplay-policy=no-user-gesture-required",
-        ])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .args(["--timeout=30000", "--virtual-time-budget=20000", "--dump-dom"])
-        .arg(format!("file://{}", page.display()))
-        .output()
-        .unwrap();
-    let dom = String::from_utf8_lossy(&browser.stdout);
-    assert!(dom.contains("<title>ended 160x120 1.2</title>"), "{dom}\n{}", said(&browser));
+    let told = watch_in_chromium(&mp4, &folder.path().join("profile"));
+    assert_eq!(told, "ended 160x120 1.2");
+}
+
+const PAGE: &str = "<!doctype html><title>preview</title><video muted src='/preview.mp4'></video><script>
+    const video = document.querySelector('video');
+    const tell = (what) => fetch('/told/' + encodeURIComponent(what));
+    video.onended = () => tell(`ended ${video.videoWidth}x${video.videoHeight} ${video.duration.toFixed(1)}`);
+    video.onerror = () => tell(`error ${video.error.message}`);
+    video.play().catch((error) => tell(`error ${error}`));
+    </script>";
+
+/// Serves a page with the video on a port of this machine, opens it in a headless browser, and returns what it tells.
+fn watch_in_chromium(mp4: &Path, profile: &Path) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let video = fs::read(mp4).unwrap();
+    let (sender, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut request = String::new();
+            let mut lines = BufReader::new(connection.try_clone().unwrap());
+            while lines.read_line(&mut request).is_ok_and(|count| count > 2) {}
+            let path = request.split_whitespace().nth(1).unwrap_or_default();
+            let (kind, body) = match path {
+                "/preview.mp4" => ("video/mp4", video.as_slice()),
+                "/" => ("text/html", PAGE.as_bytes()),
+                _ => ("text/plain", &[][..]),
+            };
+            if let Some(what) = path.strip_prefix("/told/") {
+                // The test may have given up; then nobody listens.
+                let _ = sender.send(what.replace("%20", " "));
+            }
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = connection.write_all(head.as_bytes()).and_then(|()| connection.write_all(body));
+        }
+    });
+    let mut browser = Command::new("chromium");
+    browser.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+    ]);
+    browser.args([
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--remote-debugging-port=0",
+    ]);
+    browser.args(["--autoplay-policy=no-user-gesture-required", "--mute-audio"]);
+    browser.arg(format!("--user-data-dir={}", profile.display())).arg(format!("http://{address}/"));
+    let mut browser = browser.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let told = told.recv_timeout(Duration::from_secs(120));
+    browser.kill().unwrap();
+    browser.wait().unwrap();
+    told.expect("the browser tells within two minutes how playing went")
 }
