@@ -101,7 +101,7 @@ fn watch_in_chromium(mp4: &Path, profile: &Path) -> String {
     browser.args(["--autoplay-policy=no-user-gesture-required", "--mute-audio"]);
     browser.arg(format!("--user-data-dir={}", profile.display())).arg(format!("http://{address}/"));
     let mut browser = browser.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let told = told.recv_timeout(Duration::from_secs(120));
+    let told = told.recv_timeout(Duration::from_mins(2));
     browser.kill().unwrap();
     browser.wait().unwrap();
     told.expect("the browser tells within two minutes how playing went")
