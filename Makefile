@@ -8,7 +8,7 @@ AIV1 := $(CARGO_TARGET_DIR)/release/aiv1
 SECONDS_PER_TARGET ?= 600
 
 .NOTPARALLEL:
-.PHONY: help setup build demo test check unit end-to-end fuzz-minute fuzz bench station schema clean-caches
+.PHONY: help setup build demo experiment test check unit end-to-end live fuzz-minute fuzz load bench station schema clean-caches
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -17,12 +17,15 @@ setup: ## Install what is missing: ffmpeg, nasm, a linker, a wasm-capable rustc,
 	@scripts/setup.sh
 
 build: setup ## Build the release binary
-	cargo build --release --locked -p aiv1-cli
+	cargo build --release --locked -p aiv1-cli -p aiv1-worker
 
-demo: build ## Run the starting codecs on real footage and verify a bundle (SOURCE=path for another video)
+demo: build ## Start the lab on real footage: site, worker, search, until Ctrl-C (SOURCE=path, FRAMES=n, EXPERIMENTS=n)
 	@AIV1=$(AIV1) scripts/demo.sh $(if $(SOURCE),"$(SOURCE)")
 
-test: setup check unit end-to-end fuzz-minute ## Everything that CI runs
+experiment: build ## Run the starting codecs by hand on real footage and verify a bundle (SOURCE=path for another video)
+	@AIV1=$(AIV1) scripts/experiment.sh $(if $(SOURCE),"$(SOURCE)")
+
+test: setup check unit end-to-end live fuzz-minute ## Everything that CI runs
 
 check: ## Formatting, lints, documentation, licences, unused dependencies
 	cargo fmt --all --check
@@ -42,6 +45,10 @@ end-to-end: ## The built command on real clips, hostile codecs, damaged bundles,
 	AIV1_BIN=$(CARGO_TARGET_DIR)/debug/aiv1 cargo test --locked --workspace --test architecture --test end_to_end -- \
 	  --test-threads=2
 
+live: ## A whole lab as a process: real browser, plug pulled, two workers, verify over HTTP
+	cargo build --locked --workspace --bin aiv1 --bin aiv1-worker
+	AIV1_BIN=$(CARGO_TARGET_DIR)/debug/aiv1 cargo test --locked --workspace --test live -- --test-threads=2
+
 fuzz-minute: ## Every fuzz target for a minute
 	scripts/fuzz.sh 60
 
@@ -50,6 +57,9 @@ fuzz: ## Every fuzz target for SECONDS_PER_TARGET (600)
 
 bench: build ## Figures and ratios, each beside its peer in the same run
 	AIV1=$(AIV1) scripts/bench.sh
+
+load: build ## Requests a second and latencies at 10, 1,000 and 100,000 experiments, as a table
+	scripts/load.sh
 
 station: build ## BD-rate of the transform codec over the clips folder (AIV1_CLIPS), against every anchor
 	AIV1=$(AIV1) scripts/station.sh

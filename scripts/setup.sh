@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the lab needs and does not find: Debian packages, a wasm-capable rustc, cargo's checking tools, the
-# sample clip.
+# tests' accessibility checker, the sample clip.
 # Quick when everything is there. Every failure names its fix.
 set -euo pipefail
 
@@ -18,7 +18,7 @@ done
 
 # command it must provide : Debian package
 needed=(ffmpeg:ffmpeg ffprobe:ffmpeg nasm:nasm gcc:gcc g++:g++ make:make python3:python3 chromium:chromium
-  unshare:util-linux prlimit:util-linux)
+  unshare:util-linux prlimit:util-linux node:nodejs npm:npm curl:curl jq:jq wrk:wrk)
 missing=()
 for pair in "${needed[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
@@ -55,6 +55,20 @@ done <<'TOOLS'
 cargo-deny 0.20.2
 cargo-machete 0.9.2
 TOOLS
+
+# The accessibility checker that the browser tests put into every page; a file for tests, never part of what is built.
+axe=axe-core-4.11.0
+if ! sha256sum --check --status 2>/dev/null <<<"$(cat "$here/axe-core.sha256")  $cache/tools/$axe.js"; then
+  say "fetching $axe"
+  work=$(mktemp -d)
+  (cd "$work" && npm pack --silent "${axe%-*}@${axe##*-}" >/dev/null && tar -xzf "$axe.tgz") ||
+    fail "npm could not fetch $axe: is the package registry reachable?"
+  mkdir -p "$cache/tools"
+  mv "$work/package/axe.min.js" "$cache/tools/$axe.js"
+  rm -rf "$work"
+  sha256sum --check --status <<<"$(cat "$here/axe-core.sha256")  $cache/tools/$axe.js" ||
+    fail "$axe is not the file that is pinned in scripts/axe-core.sha256"
+fi
 
 # Builds do without it, so its absence is only told.
 "$here/fetch-sample.sh" "$cache/samples" >/dev/null ||

@@ -2,6 +2,7 @@
 
 use aiv1_model::ParameterValue;
 use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start the whole lab on this machine: site, API, worker, search.
+    Up(Up),
     /// Run codecs on clips and publish a bundle for each.
     Run(Run),
     /// Re-derive every figure of a bundle; exit 0, or name the field that differs.
@@ -57,19 +60,78 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Folder that the lab keeps everything in.
+    #[arg(long, default_value = "aiv1-lab", value_name = "FOLDER")]
+    pub(crate) data: PathBuf,
+    /// Address to listen on. Whoever can reach it can read everything.
+    #[arg(long, default_value = "127.0.0.1:8437", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Where visitors reach the site, if it is behind something else: scheme and host, without a slash at its end.
+    #[arg(long, value_name = "URL", value_parser = public_url)]
+    pub(crate) public_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) clips: MoreClips,
+    /// Anchors to measure against, separated by commas; `none` for none.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) anchors: Option<Vec<String>>,
+    /// Quality indices to measure, ascending, four or more of 0 to 63.
+    #[arg(long, value_delimiter = ',', default_values_t = [20, 28, 36, 44], value_name = "Q,Q,…")]
+    pub(crate) quality: Vec<u8>,
+    /// Frames of a GOP; by default 64, or as many as the limit on a raw GOP admits.
+    #[arg(long, value_name = "N")]
+    pub(crate) gop: Option<u32>,
+    /// Source file of a codec to start from; by default the lab's own three.
+    #[arg(long = "codec", value_name = "CODEC.rs")]
+    pub(crate) codecs: Vec<PathBuf>,
+    /// Workers to run here; others may connect from elsewhere.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64))]
+    pub(crate) workers: u16,
+    /// Propose nothing: only what is submitted runs.
+    #[arg(long)]
+    pub(crate) no_search: bool,
+    /// Stop proposing after so many experiments.
+    #[arg(long, value_name = "N")]
+    pub(crate) experiments: Option<u64>,
+    /// With --experiments: end once these are measured.
+    #[arg(long, requires = "experiments")]
+    pub(crate) exit_when_done: bool,
+    /// Seed of the search.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+}
+
+/// Clips that may be named, where those of earlier will do.
+#[derive(Debug, Args)]
+pub(crate) struct MoreClips {
+    /// A video file to measure on from now on; several times for several. Clips of earlier starts stay.
+    #[arg(long = "clip", short, value_name = "FILE")]
+    pub(crate) clips: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ClipReading,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ClipArguments {
     /// A video file to measure on; give it several times for several clips.
     #[arg(long = "clip", short, required = true, value_name = "FILE")]
     pub(crate) clips: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ClipReading,
+    /// Anchors to measure against, separated by commas; `none` for none.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) anchors: Option<Vec<String>>,
+}
+
+/// How clips are read.
+#[derive(Debug, Args)]
+pub(crate) struct ClipReading {
     /// Use only the first so many frames of each clip.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) frames: Option<u64>,
     /// The clips were never lossily coded.
     #[arg(long)]
     pub(crate) pristine: bool,
-    /// Anchors to measure against, separated by commas; `none` for none.
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub(crate) anchors: Option<Vec<String>>,
 }
 
 #[derive(Debug, Args)]
@@ -98,7 +160,7 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// A bundle: a folder, or the file that `export` made.
+    /// A bundle: a folder, the file that `export` made, or the address of an experiment's page.
     pub(crate) bundle: PathBuf,
     /// Where to find clips that the bundle does not carry.
     #[arg(long = "clip", short, value_name = "FILE")]
@@ -179,6 +241,16 @@ pub(crate) struct NewCodec {
 pub(crate) struct Check {
     /// Source file of the codec.
     pub(crate) codec: PathBuf,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(host) if !host.is_empty() && !host.ends_with('/') && !host.contains(['?', '#', ' ']) => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!("{text:?} is not http://HOST or https://HOST without a slash at its end")),
+    }
 }
 
 fn parameter(text: &str) -> Result<(String, ParameterValue), String> {

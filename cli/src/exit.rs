@@ -43,6 +43,23 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
+/// Tells an error that is none of the lab's own: something on this machine.
+pub(crate) fn report_other(error: &dyn std::error::Error) -> ExitCode {
+    // As above.
+    let _ = writeln!(std::io::stderr(), "aiv1: {}", aiv1_lab::chain(error));
+    ExitCode::from(MACHINE)
+}
+
+/// Tells that another lab could not be asked: what it refused is the caller's doing, the rest the network's.
+pub(crate) fn report_client(error: &aiv1_client::Error) -> ExitCode {
+    let refused = matches!(
+        error,
+        aiv1_client::Error::Problem { status: 400..=499, .. } | aiv1_client::Error::Address { .. }
+    );
+    let code = report_other(error);
+    if refused { ExitCode::from(USAGE) } else { code }
+}
+
 /// What shows a failure, as lines to be printed below it.
 pub(crate) fn evidence(failure: &Failure) -> Vec<String> {
     let mut lines = Vec::new();

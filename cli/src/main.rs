@@ -3,21 +3,22 @@
 mod arguments;
 mod commands;
 mod exit;
-mod plot;
 mod progress;
-mod setup;
+mod remote;
 mod table;
 
 use clap::Parser as _;
+use remote::FetchError;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if let Some(code) = setup::run_as_child() {
+    if let Some(code) = aiv1_lab::machine::run_as_child() {
         return code;
     }
     let arguments = arguments::Arguments::parse();
     match commands::dispatch(arguments) {
         Ok(code) => code,
-        Err(error) => exit::report(&error),
+        Err(FetchError::Lab(error)) => exit::report(&error),
+        Err(FetchError::Client(error)) => exit::report_client(&error),
     }
 }

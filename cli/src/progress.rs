@@ -10,6 +10,7 @@ use std::time::Duration;
 /// Draws a run on standard error, or nothing where that is no terminal; stops it on Ctrl-C.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    quiet: bool,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -19,11 +20,18 @@ impl Progress {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, interrupted: interrupts() }
+        Self { bar, quiet, interrupted: interrupts() }
     }
 
-    /// Prints a line above the bar, on standard error.
+    /// Prints a line of progress above the bar, on standard error; nothing when quiet.
     pub(crate) fn say(&self, line: &str) {
+        if !self.quiet {
+            self.tell(line);
+        }
+    }
+
+    /// Prints a line above the bar, on standard error, quiet or not.
+    pub(crate) fn tell(&self, line: &str) {
         // Nobody is there to be told that standard error is gone.
         self.bar.suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
     }

@@ -5,6 +5,9 @@
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a test's helper reports by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests read their environment")]
 
+pub mod browser;
+pub mod live;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,8 +1,7 @@
 //! `aiv1 anchors`: the real encoders, measured.
 
-use super::{Context, OK, anchor_names, open_clips};
+use super::{Context, OK, anchor_names, home, open_clips};
 use crate::arguments::Anchors;
-use crate::setup;
 use crate::table::{Table, bitrate};
 use aiv1_lab::{Error, Event, Observer as _, measure_anchors};
 use aiv1_model::{AnchorPoint, Phase};
@@ -11,10 +10,11 @@ use std::process::ExitCode;
 
 /// Measures them on every clip and prints the points.
 pub(crate) fn anchors(context: &Context, arguments: &Anchors) -> Result<ExitCode, Error> {
-    let names = anchor_names(&arguments.clips)?;
-    let (home, ffmpeg) = (setup::home()?, Ffmpeg::find()?);
+    let given = &arguments.clips;
+    let names = anchor_names(given.anchors.as_deref())?;
+    let (home, ffmpeg) = (home()?, Ffmpeg::find()?);
     let progress = context.progress();
-    let clips = open_clips(&ffmpeg, &arguments.clips, &progress)?;
+    let clips = open_clips(&ffmpeg, &given.clips, &given.options, &progress)?;
     progress.event(&Event::PhaseStarted { phase: Phase::Deployment, frames: None });
     let mut points: Vec<AnchorPoint> = Vec::new();
     let mut table = Table::new(&["clip", "anchor", "rate", "PSNR-Y", "PSNR-YUV", "SSIM-Y", "bytes"]);

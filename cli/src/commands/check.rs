@@ -2,9 +2,8 @@
 
 use super::{Context, OK};
 use crate::arguments::Check;
-use crate::setup;
 use crate::table::Table;
-use aiv1_lab::Error;
+use aiv1_lab::{Error, machine};
 use aiv1_model::{Limits, ParameterValue};
 use std::process::ExitCode;
 
@@ -12,7 +11,7 @@ use std::process::ExitCode;
 pub(crate) fn check(context: &Context, arguments: &Check) -> Result<ExitCode, Error> {
     let (name, source) = super::run::read_source(&arguments.codec)?;
     let declaration =
-        aiv1_lab::declaration(&setup::lab(context.threads)?, &name, &source, &Limits::default())?;
+        aiv1_lab::declaration(&machine::lab(context.threads)?, &name, &source, &Limits::default())?;
     let mut table = Table::new(&["parameter", "default", "values", "help"]);
     for parameter in &declaration.parameters {
         let default: ParameterValue = parameter.kind.default_value();

@@ -1,22 +1,22 @@
 //! `aiv1 compare`: records side by side, as tables and as an RD plot.
 
-use super::{Context, OK};
+use super::{Context, OK, home};
 use crate::arguments::Compare;
 use crate::table::{Table, absent, bitrate};
-use crate::{plot, setup};
+use aiv1_charts::Theme;
 use aiv1_lab::{Bundle, Error};
 use aiv1_model::{Comparison, Digest, Metric, ModuleInfo, RatePoint, Record};
 use std::process::ExitCode;
 
 /// Prints the tables; `--plot` draws the curves.
 pub(crate) fn compare(context: &Context, arguments: &Compare) -> Result<ExitCode, Error> {
-    let home = setup::home()?;
+    let home = home()?;
     let open = |path: &std::path::PathBuf| Bundle::open(path, &home);
     let bundles = arguments.bundles.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let records: Vec<&Record> = bundles.iter().map(Bundle::record).collect();
     let mut lines = table(&records);
     if let Some(path) = &arguments.plot {
-        let svg = plot::rate_distortion(&records);
+        let svg = aiv1_charts::rate_distortion(&records, Theme::Paper);
         std::fs::write(path, svg).map_err(Error::file("write", path))?;
         lines.push(String::new());
         lines.push(format!("plot: {}", path.display()));
@@ -139,7 +139,7 @@ fn savings(records: &[&Record]) -> Vec<String> {
 }
 
 /// The codec's name, with the start of its record's id where several go by that name.
-pub(crate) fn label(records: &[&Record], record: &Record) -> String {
+fn label(records: &[&Record], record: &Record) -> String {
     let name = &record.codec.name;
     if records.iter().filter(|other| other.codec.name == *name).count() == 1 {
         return name.clone();

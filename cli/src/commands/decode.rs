@@ -1,11 +1,11 @@
 //! `aiv1 decode`: a stream as Y4M, which every tool reads.
 
-use super::{Context, OK, code};
+use super::{Context, OK, code, home};
 use crate::arguments::{Decode, StreamArguments};
-use crate::{exit, setup};
+use crate::exit;
 use aiv1_decoder::stream::Reader;
 use aiv1_decoder::{DecodeRange, Decoder, Delivery, Role, decode_stream};
-use aiv1_lab::{Error, Event, Observer as _};
+use aiv1_lab::{Error, Event, Observer as _, machine};
 use aiv1_model::{Digest, Limits, Phase};
 use aiv1_video::{Y4mError, Y4mWriter};
 use std::fs::{self, File, Permissions};
@@ -40,7 +40,7 @@ pub(crate) fn open(arguments: &StreamArguments, salvage: bool) -> Result<Opened,
             bound: format!("the one that the stream names: {wanted}"),
         });
     }
-    let module = setup::module_compiler(&setup::home()?)?.compile(Role::Decoder, &wasm, &limits)?;
+    let module = machine::module_compiler(&home()?)?.compile(Role::Decoder, &wasm, &limits)?;
     Ok(Opened { reader, decoder: Decoder::new(module, &limits)? })
 }
 

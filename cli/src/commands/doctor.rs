@@ -1,9 +1,9 @@
 //! `aiv1 doctor`: what is installed, what is missing, and how to get it.
 
-use super::{Context, OK, code};
-use crate::{exit, setup};
+use super::{Context, OK, code, home};
+use crate::exit;
 use aiv1_confine::Support;
-use aiv1_lab::Error;
+use aiv1_lab::{Error, machine};
 use aiv1_video::Ffmpeg;
 use serde_json::json;
 use std::process::ExitCode;
@@ -51,10 +51,10 @@ fn findings() -> Vec<Finding> {
         }
         Err(error) => add("ffmpeg", Err(aiv1_lab::chain(&error))),
     }
-    match setup::home() {
+    match home() {
         Ok(home) => {
             add("caches", Ok(home.root().display().to_string()));
-            let found = setup::toolchain(&home).map(|toolchain| toolchain.version);
+            let found = machine::find_toolchain(&home).map(|toolchain| toolchain.version);
             add("wasm-capable rustc", found.map_err(|error| aiv1_lab::chain(&error)));
         }
         Err(error) => add("caches", Err(aiv1_lab::chain(&error))),

@@ -10,17 +10,19 @@ mod export;
 mod new_codec;
 mod play;
 mod run;
+mod up;
 mod verify;
 
-use crate::arguments::{Arguments, ClipArguments, Command};
+use crate::arguments::{Arguments, ClipReading, Command};
 use crate::progress::Progress;
-use aiv1_lab::{Error, Observer as _};
+use crate::remote::FetchError;
+use aiv1_lab::{Error, Home, Observer as _};
 use aiv1_model::ClipClass;
 use aiv1_video::{Clip, ClipOptions, Ffmpeg};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What every command is given.
@@ -89,16 +91,17 @@ fn check_output(path: &Path) -> Result<(), Error> {
 }
 
 /// Runs the command that was asked for.
-pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Error> {
+pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, FetchError> {
     let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let context = Context {
         json: arguments.json,
         quiet: arguments.quiet,
         threads: arguments.threads.map_or(available, NonZeroUsize::from),
     };
-    match arguments.command {
+    let done = match arguments.command {
+        Command::Up(up) => Ok(up::up(&context, &up)),
         Command::Run(run) => run::run(&context, &run),
-        Command::Verify(verify) => verify::verify(&context, &verify),
+        Command::Verify(verify) => return verify::verify(&context, &verify),
         Command::Decode(decode) => decode::decode(&context, &decode),
         Command::Anchors(anchors) => anchors::anchors(&context, &anchors),
         Command::Compare(compare) => compare::compare(&context, &compare),
@@ -109,22 +112,28 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Doctor => doctor::doctor(&context),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { folder } => documents::man(&folder),
-    }
+    };
+    Ok(done?)
 }
 
 /// Opens the clips of a command line, telling what is converted.
-fn open_clips(ffmpeg: &Ffmpeg, arguments: &ClipArguments, progress: &Progress) -> Result<Vec<Clip>, Error> {
-    let class = if arguments.pristine { ClipClass::Pristine } else { ClipClass::Nonpristine };
-    let options = ClipOptions { frame_limit: arguments.frames, class };
+fn open_clips(
+    ffmpeg: &Ffmpeg,
+    paths: &[PathBuf],
+    reading: &ClipReading,
+    progress: &Progress,
+) -> Result<Vec<Clip>, Error> {
+    let class = if reading.pristine { ClipClass::Pristine } else { ClipClass::Nonpristine };
+    let options = ClipOptions { frame_limit: reading.frames, class };
     let mut clips: Vec<Clip> = Vec::new();
-    for path in &arguments.clips {
+    for path in paths {
         if progress.cancelled() {
             return Err(Error::Cancelled);
         }
         let clip = Clip::open(ffmpeg, path, &options)?;
         let info = &clip.info;
         if let Some(other) = clips.iter().position(|other| other.info.id == info.id) {
-            let (one, two) = (arguments.clips[other].display(), path.display());
+            let (one, two) = (paths[other].display(), path.display());
             let value = format!("{one} and again {two}: both have the frames {}", info.id.abbreviated());
             return Err(Error::Request { what: "clip", value, bound: "given once".to_owned() });
         }
@@ -145,15 +154,20 @@ fn open_clips(ffmpeg: &Ffmpeg, arguments: &ClipArguments, progress: &Progress) -
 }
 
 /// The anchors asked for, or the usual four.
-fn anchor_names(arguments: &ClipArguments) -> Result<Vec<String>, Error> {
-    match &arguments.anchors {
+fn anchor_names(asked: Option<&[String]>) -> Result<Vec<String>, Error> {
+    match asked {
         None => Ok(aiv1_lab::default_anchors()),
         Some(names) if *names == ["none"] => Ok(Vec::new()),
         Some(names) => {
             names.iter().try_for_each(|name| aiv1_lab::find_anchor(name).map(drop))?;
-            Ok(names.clone())
+            Ok(names.to_vec())
         }
     }
+}
+
+/// The cache folder.
+fn home() -> Result<Home, Error> {
+    Ok(Home::from_environment()?)
 }
 
 fn code(code: u8) -> ExitCode {

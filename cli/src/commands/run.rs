@@ -2,11 +2,11 @@
 
 use super::{Context, OK, anchor_names, code, open_clips};
 use crate::arguments::Run;
+use crate::exit;
 use crate::progress::Progress;
-use crate::{exit, setup};
+use aiv1_lab::machine;
 use aiv1_lab::{Error, Lab, Published, Request, policy};
 use aiv1_model::{Limits, Parameters, Record, Settings, Status};
-use aiv1_video::Clip;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,12 +17,15 @@ const GOP_FRAMES: u64 = 64;
 pub(crate) fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Error> {
     let sources = arguments.codecs.iter().map(|path| read_source(path)).collect::<Result<Vec<_>, _>>()?;
     refuse_twins(&arguments.codecs, &sources)?;
-    let anchors = anchor_names(&arguments.clips)?;
-    let lab = setup::lab(context.threads)?;
+    let anchors = anchor_names(arguments.clips.anchors.as_deref())?;
+    let lab = machine::lab(context.threads)?;
     let progress = context.progress();
-    let clips = open_clips(&lab.ffmpeg, &arguments.clips, &progress)?;
+    let given = &arguments.clips;
+    let clips = open_clips(&lab.ffmpeg, &given.clips, &given.options, &progress)?;
     let limits = Limits::default();
-    let gop_frames = arguments.gop.unwrap_or_else(|| fitting_gop(&clips, &limits));
+    let gop_frames = arguments
+        .gop
+        .unwrap_or_else(|| fitting_gop(clips.iter().map(|clip| clip.info.format.frame_bytes()), &limits));
     let settings = Settings { gop_frames, quality_indices: arguments.quality.clone(), anchors, limits };
     let request = |(name, source)| Request {
         name,
@@ -32,6 +35,7 @@ pub(crate) fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Error>
         settings: settings.clone(),
         results: arguments.out.clone(),
         again: arguments.again,
+        submitted: false,
     };
     let requests: Vec<Request<'_>> = sources.into_iter().map(request).collect();
     requests.iter().try_for_each(Request::check)?;
@@ -84,12 +88,12 @@ fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Publ
         None => progress.say(&format!("  successful: {}", record.id)),
         Some(failure) => {
             let aiv1_model::Failure { fault, phase, kind, message, .. } = failure;
-            progress.say(&format!(
+            progress.tell(&format!(
                 "  failed in {phase}{} by the {fault}'s fault ({kind}): {message}",
                 place(record)
             ));
             for line in exit::evidence(failure) {
-                progress.say(&line);
+                progress.tell(&line);
             }
         }
     }
@@ -123,7 +127,8 @@ pub(super) fn read_source(path: &Path) -> Result<(String, String), Error> {
     Ok((name, source))
 }
 
-fn fitting_gop(clips: &[Clip], limits: &Limits) -> u32 {
-    let largest = clips.iter().map(|clip| clip.info.format.frame_bytes()).max().unwrap_or(1);
+/// Frames of a GOP that fit for frames of these sizes.
+pub(super) fn fitting_gop(frame_bytes: impl Iterator<Item = u64>, limits: &Limits) -> u32 {
+    let largest = frame_bytes.max().unwrap_or(1);
     GOP_FRAMES.min(limits.gop_bytes / largest).max(1) as u32
 }

@@ -2,16 +2,25 @@
 
 use super::{Context, OK, code};
 use crate::arguments::Verify;
-use crate::{exit, setup};
-use aiv1_lab::{Bundle, Error, Verdict, VerifyOptions};
+use crate::exit;
+use crate::remote::{self, FetchError, Fetched};
+use aiv1_lab::{Bundle, Error, Verdict, VerifyOptions, machine};
 use serde_json::json;
 use std::process::ExitCode;
 
 /// Exit 0, or the fields that differ.
-pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, Error> {
-    let lab = setup::lab(context.threads)?;
+pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, FetchError> {
+    let lab = machine::lab(context.threads)?;
     let progress = context.progress();
-    let bundle = match Bundle::open(&arguments.bundle, &lab.home) {
+    let given = arguments.bundle.to_string_lossy();
+    // Held until the end: what was fetched goes with it.
+    let fetched = if remote::is_address(&given) {
+        Some(remote::fetch(&given, &lab.home, &|line| progress.say(line))?)
+    } else {
+        None
+    };
+    let path = fetched.as_ref().map_or_else(|| arguments.bundle.clone(), Fetched::path);
+    let bundle = match Bundle::open(&path, &lab.home) {
         Err(error @ Error::Bundle { .. }) => {
             drop(progress);
             exit::report(&error);

@@ -309,3 +309,14 @@ impl Drop for Reaped {
         let _ = self.0.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ANCHORS;
+    use aiv1_model::AnchorEncode;
+
+    #[test]
+    fn the_names_that_an_experiment_may_ask_for_are_those_of_the_anchors() {
+        assert_eq!(ANCHORS.iter().map(|anchor| anchor.name).collect::<Vec<_>>(), AnchorEncode::NAMES);
+    }
+}

@@ -17,6 +17,7 @@
 use crate::Home;
 use crate::error::Error;
 use crate::run_directory::RunDirectory;
+use aiv1_archive::Packer;
 use aiv1_model::{Digest, Hasher, Manifest, ManifestEntry, RECORD_VERSION, Record};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -111,18 +112,14 @@ impl Bundle {
     }
 
     fn pack(&self, writer: impl Write) -> io::Result<()> {
-        let mut archive = tar::Builder::new(writer);
+        let mut packer = Packer::new(writer);
         let names = std::iter::once(Manifest::FILE)
             .chain(self.manifest.files.iter().map(|entry| entry.path.as_str()));
         for name in names {
             let file = File::open(self.root.join(name))?;
-            let mut header = tar::Header::new_ustar();
-            header.set_size(file.metadata()?.len());
-            header.set_mode(0o644);
-            header.set_mtime(0);
-            archive.append_data(&mut header, name, BufReader::new(file))?;
+            packer.add(name, file.metadata()?.len(), BufReader::new(file))?;
         }
-        archive.into_inner()?.flush()
+        packer.finish().map(drop)
     }
 }
 
@@ -134,7 +131,7 @@ pub(crate) fn seal(folder: &Path, record: &Record) -> Result<(), Error> {
     collect(folder, "", &mut files)?;
     files.sort();
     let manifest = Manifest { format: Manifest::FORMAT.to_owned(), files };
-    write_durably(&folder.join(Manifest::FILE), &manifest_text(&manifest))?;
+    write_durably(&folder.join(Manifest::FILE), &manifest.canonical_text())?;
     sync_tree(folder)
 }
 
@@ -174,10 +171,6 @@ impl Write for HashWriter {
 /// Canonical text of a record: compact JSON in the order of its fields, and a newline.
 fn record_text(record: &Record) -> Vec<u8> {
     canonical(serde_json::to_vec(record))
-}
-
-fn manifest_text(manifest: &Manifest) -> Vec<u8> {
-    canonical(serde_json::to_vec_pretty(manifest))
 }
 
 fn canonical(json: serde_json::Result<Vec<u8>>) -> Vec<u8> {
@@ -247,7 +240,7 @@ fn read_manifest(root: &Path) -> Result<Manifest, Error> {
         let reason = format!("format {:?} is unknown, {:?} is read here", manifest.format, Manifest::FORMAT);
         return Err(Error::bundle(&path, reason));
     }
-    if manifest_text(&manifest) != text {
+    if manifest.canonical_text() != text {
         return Err(Error::bundle(
             &path,
             "it was changed: its text is not the canonical one of what it says",

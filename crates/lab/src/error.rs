@@ -140,6 +140,13 @@ impl Failed {
     }
 }
 
+impl From<aiv1_model::SubmissionError> for Error {
+    fn from(error: aiv1_model::SubmissionError) -> Self {
+        let aiv1_model::SubmissionError { what, value, bound } = error;
+        Self::Request { what, value, bound }
+    }
+}
+
 impl From<aiv1_decoder::Error> for Failed {
     fn from(error: aiv1_decoder::Error) -> Self {
         let mut failed = Self::new(error.fault(), error.kind(), chain(&error));

@@ -9,8 +9,8 @@ use crate::run_directory::RunDirectory;
 use crate::{Home, bundle};
 use aiv1_decoder::ModuleCompiler;
 use aiv1_model::{
-    ClipInfo, CodecInfo, Declaration, Digest, ExperimentId, Fault, Limits, Machine, ModuleInfo,
-    ParameterValue, Parameters, Phase, PhaseOutcome, PhaseRecord, RECORD_VERSION, Record, Settings, Status,
+    ClipInfo, CodecInfo, Declaration, Digest, Fault, Limits, Machine, ModuleInfo, Parameters, Phase,
+    PhaseOutcome, PhaseRecord, RECORD_VERSION, Record, Settings, Status, Submission,
 };
 use aiv1_video::{Clip, Ffmpeg};
 use flate2::Compression;
@@ -22,12 +22,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Highest quality index.
-pub const MAX_QUALITY_INDEX: u8 = 63;
-/// Most frames of a GOP.
-const MAX_GOP_FRAMES: u32 = 1024;
-/// Fewest points from which a BD-rate is stated.
-pub const MIN_POINTS: usize = 4;
 /// Source files up to this size travel in the bundle, so that it re-derives itself.
 pub const CARRIED_CLIP_BYTES: u64 = 64 << 20;
 
@@ -67,6 +61,8 @@ pub struct Request<'a> {
     pub results: PathBuf,
     /// Run it even where its bundle is there already.
     pub again: bool,
+    /// Whoever asked is not there to correct a parameter that the codec does not have: it ends in a failed record.
+    pub submitted: bool,
 }
 
 /// A bundle that is there.
@@ -142,11 +138,12 @@ impl Lab {
         let clips: Vec<ClipInfo> = request.clips.iter().map(|clip| clip.info.clone()).collect();
         Record {
             version: RECORD_VERSION,
-            id: question(&codec, &request.parameters, &clips, &request.settings),
+            id: request.submission().id(),
             status: Status::InProgress,
             started_at: Timestamp::now(),
             ended_at: None,
             codec,
+            asked: request.parameters.clone(),
             parameters: request.parameters.clone(),
             settings: request.settings.clone(),
             clips,
@@ -188,7 +185,7 @@ impl Run<'_> {
     fn phases(&mut self) -> Result<(), Ended> {
         self.create_folders().map_err(|error| Ended::Failed(error.into(), Phase::Validation))?;
         let prepared = self.phase(Phase::Validation, None, Some(VALIDATION_LIMIT), Self::validate)?;
-        self.resolve(&prepared).map_err(Ended::Broken)?;
+        self.resolve(&prepared)?;
         match self.known() {
             Ok(None) => {}
             Ok(Some(published)) => return Err(Ended::Known(Box::new(published))),
@@ -271,12 +268,18 @@ impl Run<'_> {
         Ok(codec)
     }
 
-    /// Checks the parameters that were asked for: a wrong one is the asker's mistake and no finding about the codec.
-    fn resolve(&mut self, codec: &Codec) -> Result<(), Error> {
+    /// Checks the parameters that were asked for. A wrong one is the asker's mistake and no finding about the codec; but
+    /// who submitted the experiment is not there any more, and reads of it in the record.
+    fn resolve(&mut self, codec: &Codec) -> Result<(), Ended> {
         let request = self.request;
-        self.record.parameters = codec.encoder.declaration().resolve(&request.parameters)?;
-        self.record.id =
-            question(&self.record.codec, &self.record.parameters, &self.record.clips, &request.settings);
+        match codec.encoder.declaration().resolve(&request.parameters) {
+            Ok(parameters) => self.record.parameters = parameters,
+            Err(error) if request.submitted => {
+                let failed = Failed::new(Fault::Candidate, "parameters", error.to_string());
+                return Err(Ended::Failed(failed, Phase::Validation));
+            }
+            Err(error) => return Err(Ended::Broken(error.into())),
+        }
         Ok(())
     }
 
@@ -323,7 +326,13 @@ impl Run<'_> {
             return Ok(None);
         }
         let path = self.request.results.join(self.record.id.as_str());
-        let record = self.lab.published(&path)?.filter(|record| record.status == Status::Successful);
+        // Another compiler or kit makes other modules: their answer to the question is not this one's.
+        let same = |record: &Record| {
+            let (theirs, ours) = (&record.codec, &self.record.codec);
+            record.status == Status::Successful
+                && (&theirs.encoder, &theirs.decoder) == (&ours.encoder, &ours.decoder)
+        };
+        let record = self.lab.published(&path)?.filter(same);
         Ok(record.map(|record| Published { record, path, reused: true }))
     }
 }
@@ -356,42 +365,23 @@ impl Deadline {
     }
 }
 
-/// What is asked: the same codec, parameters, clips and settings are the same experiment.
-pub(crate) fn question(
-    codec: &CodecInfo,
-    parameters: &Parameters,
-    clips: &[ClipInfo],
-    settings: &Settings,
-) -> ExperimentId {
-    let clips: Vec<Digest> = clips.iter().map(|clip| clip.id).collect();
-    let modules = (&codec.encoder, &codec.decoder);
-    let question =
-        serde_json::json!([codec.source_sha256, codec.kit_sha256, modules, parameters, clips, settings]);
-    ExperimentId::of(&Digest::of(question.to_string().as_bytes()))
-}
-
 impl Request<'_> {
+    /// The question, without what it takes to answer it.
+    #[must_use]
+    pub fn submission(&self) -> Submission {
+        Submission {
+            codec: self.name.clone(),
+            source: Digest::of(self.source.as_bytes()),
+            parameters: self.parameters.clone(),
+            clips: self.clips.iter().map(|clip| clip.info.id).collect(),
+            settings: self.settings.clone(),
+        }
+    }
+
     /// Refuses a request that makes no sense, before anything is run.
     pub fn check(&self) -> Result<(), Error> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if self.name.is_empty() || self.name.len() > 40 || !self.name.bytes().all(plain) {
-            return Err(Error::request("codec name", &self.name, "1 to 40 of [A-Za-z0-9_-]"));
-        }
-        for (name, value) in &self.parameters {
-            // JSON has no such numbers: a record with one could not be read again.
-            if let ParameterValue::Float(number) = value
-                && !number.is_finite()
-            {
-                return Err(Error::request("parameter", format!("{name}={number}"), "a finite number"));
-            }
-        }
-        if self.clips.is_empty() {
-            return Err(Error::request("number of clips", 0, "at least 1"));
-        }
-        for (index, clip) in self.clips.iter().enumerate() {
-            if self.clips[..index].iter().any(|other| other.info.id == clip.info.id) {
-                return Err(Error::request("clip", format!("{} given twice", clip.info.name), "given once"));
-            }
+        self.submission().check()?;
+        for clip in self.clips {
             check_gop(&clip.info, &self.settings)?;
         }
         check_settings(&self.settings)
@@ -400,43 +390,8 @@ impl Request<'_> {
 
 /// Refuses settings that make no sense, whoever wrote them: a request, or a record from elsewhere.
 pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
-    let Settings { gop_frames, quality_indices, anchors, limits } = settings;
-    if !(1..=MAX_GOP_FRAMES).contains(gop_frames) {
-        return Err(Error::request("GOP", gop_frames, format!("1 to {MAX_GOP_FRAMES} frames")));
-    }
-    if quality_indices.len() < MIN_POINTS || !quality_indices.is_sorted_by(|low, high| low < high) {
-        let value = format!("{quality_indices:?}");
-        return Err(Error::request("list of quality indices", value, "4 or more, ascending, none twice"));
-    }
-    if let Some(index) = quality_indices.iter().find(|index| **index > MAX_QUALITY_INDEX) {
-        return Err(Error::request("quality index", index, "0 to 63"));
-    }
-    for (index, name) in anchors.iter().enumerate() {
-        anchors::find(name)?;
-        if anchors[..index].contains(name) {
-            return Err(Error::request("anchor", format!("{name} named twice"), "named once"));
-        }
-    }
-    check_limits(limits)
-}
-
-/// Nobody gets more than the lab's own limits, least of all a record that came from elsewhere.
-fn check_limits(limits: &Limits) -> Result<(), Error> {
-    let most = Limits::default();
-    let pairs = [
-        ("encode fuel per pixel", limits.encode_fuel_per_pixel, most.encode_fuel_per_pixel),
-        ("decode fuel per pixel", limits.decode_fuel_per_pixel, most.decode_fuel_per_pixel),
-        ("memory", limits.memory_bytes, most.memory_bytes),
-        ("output", limits.output_bytes, most.output_bytes),
-        ("raw GOP", limits.gop_bytes, most.gop_bytes),
-        ("deadline in ms", limits.deadline_ms, most.deadline_ms),
-        ("module size", limits.module_bytes, most.module_bytes),
-        ("function body size", limits.body_bytes, most.body_bytes),
-    ];
-    match pairs.into_iter().find(|(_, value, most)| value > most) {
-        Some((what, value, most)) => Err(Error::request(what, value, format!("at most {most}"))),
-        None => Ok(()),
-    }
+    settings.check()?;
+    settings.anchors.iter().try_for_each(|name| anchors::find(name).map(drop))
 }
 
 /// A GOP must fit in what a module may be given.

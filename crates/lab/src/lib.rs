@@ -11,6 +11,7 @@
 //! memory is bounded by GOPs in flight, not by the clip.
 
 pub mod build;
+pub mod machine;
 pub mod policy;
 pub mod toolchain;
 
@@ -31,9 +32,7 @@ pub use anchors::{ANCHORS, Anchor, CachedPoint, default_anchors, find as find_an
 pub use build::{BuildError, Builder, BuiltCodec};
 pub use bundle::{Bundle, RECORD};
 pub use error::{Error, chain};
-pub use experiment::{
-    CARRIED_CLIP_BYTES, Lab, MAX_QUALITY_INDEX, MIN_POINTS, Published, Request, declaration,
-};
+pub use experiment::{CARRIED_CLIP_BYTES, Lab, Published, Request, declaration};
 pub use home::{CACHE_VARIABLE, Home, NoHome};
 pub use observer::{Event, Observer, Silent, Stoppable};
 pub use rederive::{Difference, Verdict, VerifyOptions};

@@ -18,6 +18,19 @@ pub struct AnchorEncode {
     pub command: Vec<String>,
 }
 
+impl AnchorEncode {
+    /// Names of all anchors that the lab can measure against.
+    pub const NAMES: [&str; 7] = [
+        "x264-medium",
+        "x265-medium",
+        "x265-slow",
+        "svt-av1-8",
+        "x264-ultrafast",
+        "x264-veryfast",
+        "svt-av1-5",
+    ];
+}
+
 /// One measured point of an anchor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,14 +1,17 @@
-//! What an experiment is, as data: hashes, parameters, phases, rate points, comparisons, the record and the bundle's
-//! manifest. Knows no I/O.
+//! What an experiment is, as data: hashes, parameters, phases, rate points, comparisons, the record, the bundle's
+//! manifest, what a catalog keeps and what travels over the API. Knows no I/O.
 //!
 //! Everything here serialises to the JSON that is published; the schema of [`Record`] is generated from these types
 //! ([`record_schema`]). One rule holds everywhere: what nobody measured is absent (`Option`, JSON `null`), never 0.
+
+pub mod api;
 
 mod anchor;
 mod bdrate;
 mod clip;
 mod codec;
 mod digest;
+mod experiment;
 mod failure;
 mod manifest;
 mod parameters;
@@ -21,6 +24,10 @@ pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
 pub use codec::{CodecInfo, ModuleInfo};
 pub use digest::{Digest, DigestError, Hasher};
+pub use experiment::{
+    Arm, BundleRef, Counts, Experiment, FailureSummary, Findings, Origin, Saving, Submission,
+    SubmissionError, Summary, UnderMegabit, Work,
+};
 pub use failure::{Evidence, Failure, Fault};
 pub use manifest::{Manifest, ManifestEntry};
 pub use parameters::{

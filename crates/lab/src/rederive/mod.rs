@@ -104,6 +104,7 @@ impl Rederivation<'_> {
             self.find_sources(&options.clips)?;
             self.derive_modules()?;
             let codec = self.load_codec()?;
+            self.derived.parameters = codec.encoder.declaration().resolve(&self.derived.asked)?;
             self.derive_points(&codec)?;
             if options.encode {
                 self.encode_again(&codec)?;
@@ -111,8 +112,7 @@ impl Rederivation<'_> {
             self.derive_anchors()?;
             self.derived.comparisons = aiv1_quality::comparisons(&self.derived.points, &self.derived.anchors);
             self.derived.set = aiv1_quality::compare_set(&self.derived.comparisons);
-            let Record { codec, parameters, clips, settings, .. } = &self.derived;
-            self.derived.id = experiment::question(codec, parameters, clips, settings);
+            self.derived.id = self.derived.submission().id();
         } else {
             self.derive_modules()?;
             let reason =
@@ -333,6 +333,7 @@ impl Rederivation<'_> {
             settings: self.derived.settings.clone(),
             results: scratch.path().to_owned(),
             again: true,
+            submitted: false,
         };
         let (folder, observer) = (scratch.path(), self.observer);
         let stage =

@@ -1,0 +1,72 @@
+//! What workers say: claims, heartbeats, phases, uploads, results. A 409 on claimed work is [`Error::Lost`].
+
+use crate::client::{CALL, MAX_ANSWER};
+use crate::http::{json, or_lost, send};
+use crate::{Client, Error, Retry};
+use aiv1_model::ExperimentId;
+use aiv1_model::api::{
+    Beat, Claim, ClaimRequest, Heartbeat, PhaseReport, ResultReport, UploadsAnswer, UploadsRequest,
+};
+use bytes::Bytes;
+use reqwest::{Response, StatusCode};
+use serde::Serialize;
+use std::time::Duration;
+
+impl Client {
+    /// Claims work; `None` if there was none within `wait_seconds`. Never said twice: the first may have been heard.
+    pub async fn claim(&self, claim: &ClaimRequest) -> Result<Option<Claim>, Error> {
+        let time = CALL + Duration::from_secs(claim.wait_seconds);
+        let request = self.post(&["work", "claim"])?.timeout(time).body(text("the claim", claim)?);
+        let response = send("claim work", request).await?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        json("the claimed work", response, MAX_ANSWER).await.map(Some)
+    }
+
+    /// Keeps claimed work. One try within `time`: whoever keeps a lease knows when to try again.
+    pub async fn heartbeat(
+        &self,
+        id: &ExperimentId,
+        beat: &Heartbeat,
+        time: Duration,
+    ) -> Result<Beat, Error> {
+        let response = self.report(id, "heartbeat", text("the heartbeat", beat)?, Retry::NEVER, time).await?;
+        json("the answer to a heartbeat", response, MAX_ANSWER).await
+    }
+
+    /// Tells of a phase that ended.
+    pub async fn phase(&self, id: &ExperimentId, report: &PhaseReport) -> Result<(), Error> {
+        self.report(id, "phase", text("the phase", report)?, self.retry, CALL).await.map(drop)
+    }
+
+    /// Asks where to put the files of a bundle.
+    pub async fn uploads(&self, id: &ExperimentId, request: &UploadsRequest) -> Result<UploadsAnswer, Error> {
+        let response = self.report(id, "uploads", text("the manifest", request)?, self.retry, CALL).await?;
+        json("the upload links", response, MAX_ANSWER).await
+    }
+
+    /// Tells how the work ended.
+    pub async fn result(&self, id: &ExperimentId, report: &ResultReport) -> Result<(), Error> {
+        self.report(id, "result", text("the result", report)?, self.retry, CALL).await.map(drop)
+    }
+
+    async fn report(
+        &self,
+        id: &ExperimentId,
+        what: &'static str,
+        body: Bytes,
+        retry: Retry,
+        time: Duration,
+    ) -> Result<Response, Error> {
+        let once = || async {
+            let request = self.post(&["work", id.as_str(), what])?.timeout(time).body(body.clone());
+            send("report to the server", request).await.map_err(or_lost)
+        };
+        retry.run(once).await
+    }
+}
+
+fn text(what: &'static str, value: &impl Serialize) -> Result<Bytes, Error> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(|error| Error::damaged(what, error.to_string()))
+}

@@ -1,0 +1,231 @@
+//! [`Catalog`] on `SQLite`: each method is one transaction; what it does is in the module named after it.
+
+use crate::database::Database;
+use crate::{ended, lab, list, rebuilds, rows, submit, work};
+use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
+use aiv1_model::{Counts, Digest, Experiment, ExperimentId, PhaseRecord, Record, Status};
+use aiv1_store::{
+    Catalog, ClaimedWork, Clock, Codec, Ended, Error, LoopState, Milestone, NewExperiment, Page, Query,
+    Rebuild, RebuildClaim, RebuildStatus, Submitted,
+};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Transaction;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The catalog of one folder.
+#[derive(Debug)]
+pub(crate) struct EmbeddedCatalog {
+    pub(crate) database: Database,
+    pub(crate) clock: Arc<dyn Clock>,
+    work: Arc<Notify>,
+    rebuilds: Arc<Notify>,
+}
+
+impl EmbeddedCatalog {
+    pub(crate) fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock, work: Arc::default(), rebuilds: Arc::default() }
+    }
+
+    /// Adds whole experiments, each under a new number; how many were new.
+    pub(crate) async fn import(&self, batch: Vec<(Experiment, Option<Record>)>) -> Result<u64, Error> {
+        let work = Arc::clone(&self.work);
+        let job = move |transaction: &Transaction<'_>| {
+            let mut added = 0;
+            for (experiment, record) in batch {
+                added += u64::from(submit::import(transaction, experiment, record.as_ref())?);
+            }
+            Ok(added)
+        };
+        self.database.write_then("import experiments", job, move |_| work.notify_waiters()).await
+    }
+
+    async fn has_work(&self) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.database.read("look for work", move |snapshot| work::is_waiting(snapshot, now)).await
+    }
+
+    async fn has_rebuilds(&self) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.database.read("look for rebuilds", move |snapshot| rebuilds::is_waiting(snapshot, now)).await
+    }
+}
+
+/// Waits for `notify`, but not if `ready` says that there is something already. The waiter is registered before it is
+/// asked, so that what arrives in between is not missed.
+async fn wait(notify: &Notify, ready: impl Future<Output = Result<bool, Error>>, at_most: Duration) {
+    let notified = notify.notified();
+    tokio::pin!(notified);
+    notified.as_mut().enable();
+    // A store that cannot be asked is waited for like an empty one; the next claim says what is wrong with it.
+    if !ready.await.unwrap_or(false) {
+        let _ = tokio::time::timeout(at_most, notified).await;
+    }
+}
+
+#[async_trait]
+impl Catalog for EmbeddedCatalog {
+    async fn submit(&self, new: &NewExperiment) -> Result<Submitted, Error> {
+        let (new, now, work) = (new.clone(), self.clock.now(), Arc::clone(&self.work));
+        let job = move |transaction: &Transaction<'_>| submit::submit(transaction, &new, now);
+        self.database.write_then("submit an experiment", job, move |_| work.notify_waiters()).await
+    }
+
+    async fn experiment(&self, id: &ExperimentId) -> Result<Option<Experiment>, Error> {
+        let id = id.clone();
+        let found = self.database.read("read an experiment", move |snapshot| rows::find(snapshot, &id));
+        Ok(found.await?.map(|row| row.experiment))
+    }
+
+    async fn record(&self, id: &ExperimentId) -> Result<Option<Record>, Error> {
+        let id = id.clone();
+        self.database.read("read a record", move |snapshot| lab::record(snapshot, &id)).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<Page, Error> {
+        let query = query.clone();
+        self.database.read("list experiments", move |snapshot| list::list(snapshot, &query)).await
+    }
+
+    async fn counts(&self) -> Result<Counts, Error> {
+        self.database.read("count experiments", rows::counts).await
+    }
+
+    async fn revision(&self) -> Result<u64, Error> {
+        self.database.read("read the revision", lab::revision).await
+    }
+
+    async fn cancel(&self, id: &ExperimentId) -> Result<Experiment, Error> {
+        let (id, now) = (id.clone(), self.clock.now());
+        self.database
+            .write("cancel an experiment", move |transaction| submit::cancel(transaction, &id, now))
+            .await
+    }
+
+    async fn rerun(&self, id: &ExperimentId) -> Result<Experiment, Error> {
+        let (id, now, work) = (id.clone(), self.clock.now(), Arc::clone(&self.work));
+        let job = move |transaction: &Transaction<'_>| submit::rerun(transaction, &id, now);
+        self.database.write_then("queue an experiment again", job, move |_| work.notify_waiters()).await
+    }
+
+    async fn claim(&self, worker: &WorkerInfo) -> Result<Option<ClaimedWork>, Error> {
+        let (worker, now, work) = (worker.clone(), self.clock.now(), Arc::clone(&self.work));
+        let job = move |transaction: &Transaction<'_>| work::claim(transaction, &worker, now);
+        // What was taken from lost workers may be for others than this one.
+        let after = move |(_, lost): &(Option<ClaimedWork>, bool)| {
+            if *lost {
+                work.notify_waiters();
+            }
+        };
+        Ok(self.database.write_then("claim work", job, after).await?.0)
+    }
+
+    async fn heartbeat(&self, id: &ExperimentId, beat: &Heartbeat) -> Result<Timestamp, Error> {
+        let (id, beat, now) = (id.clone(), beat.clone(), self.clock.now());
+        self.database
+            .write("note a heartbeat", move |transaction| work::heartbeat(transaction, &id, &beat, now))
+            .await
+    }
+
+    async fn phase(&self, id: &ExperimentId, holder: &Holder, phase: &PhaseRecord) -> Result<(), Error> {
+        let (id, holder, phase, now) = (id.clone(), holder.clone(), phase.clone(), self.clock.now());
+        let noted = self
+            .database
+            .write("note a phase", move |transaction| work::phase(transaction, &id, &holder, &phase, now));
+        noted.await
+    }
+
+    async fn end(&self, id: &ExperimentId, holder: &Holder, ended: &Ended) -> Result<Experiment, Error> {
+        let (id, holder, ended, now) = (id.clone(), holder.clone(), ended.clone(), self.clock.now());
+        let work = Arc::clone(&self.work);
+        let job = move |transaction: &Transaction<'_>| ended::end(transaction, &id, &holder, &ended, now);
+        let after = move |experiment: &Experiment| {
+            if experiment.status == Status::Queued {
+                work.notify_waiters();
+            }
+        };
+        self.database.write_then("end work", job, after).await
+    }
+
+    async fn wait_for_work(&self, at_most: Duration) {
+        wait(&self.work, self.has_work(), at_most).await;
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerStatus>, Error> {
+        let now = self.clock.now();
+        self.database.read("list workers", move |snapshot| lab::workers(snapshot, now)).await
+    }
+
+    async fn codec(&self, source: &Digest) -> Result<Option<Codec>, Error> {
+        let source = *source;
+        self.database.read("read a codec", move |snapshot| lab::codec(snapshot, &source)).await
+    }
+
+    async fn codecs(&self) -> Result<Vec<Codec>, Error> {
+        self.database.read("list codecs", lab::codecs).await
+    }
+
+    async fn put_clip(&self, clip: &ClipEntry) -> Result<(), Error> {
+        let clip = clip.clone();
+        self.database.write("keep a clip", move |transaction| lab::put_clip(transaction, &clip)).await
+    }
+
+    async fn clips(&self) -> Result<Vec<ClipEntry>, Error> {
+        self.database.read("list clips", lab::clips).await
+    }
+
+    async fn milestones(&self) -> Result<Vec<Milestone>, Error> {
+        self.database.read("list milestones", lab::milestones).await
+    }
+
+    async fn loop_state(&self) -> Result<LoopState, Error> {
+        self.database.read("read the loop's state", lab::loop_state).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<(), Error> {
+        self.database.write("pause the loop", move |transaction| lab::set_paused(transaction, paused)).await
+    }
+
+    async fn request_rebuild(&self, target: &Rebuild) -> Result<RebuildStatus, Error> {
+        let (target, now) = (target.clone(), self.clock.now());
+        let asked = target.clone();
+        let known = self
+            .database
+            .read("look for a rebuild", move |snapshot| rebuilds::is_under_way(snapshot, &asked, now));
+        if let Some(status) = known.await? {
+            return Ok(status);
+        }
+        let waiting = Arc::clone(&self.rebuilds);
+        let job = move |transaction: &Transaction<'_>| rebuilds::request(transaction, &target, now);
+        self.database.write_then("ask for a rebuild", job, move |_| waiting.notify_waiters()).await
+    }
+
+    async fn rebuild(&self, target: &Rebuild) -> Result<Option<RebuildStatus>, Error> {
+        let target = target.clone();
+        self.database.read("read a rebuild", move |snapshot| rebuilds::rebuild(snapshot, &target)).await
+    }
+
+    async fn claim_rebuild(&self, lease: SignedDuration) -> Result<Option<RebuildClaim>, Error> {
+        let now = self.clock.now();
+        self.database
+            .write("claim a rebuild", move |transaction| rebuilds::claim(transaction, lease, now))
+            .await
+    }
+
+    async fn end_rebuild(&self, claim: &RebuildClaim, outcome: &Result<(), String>) -> Result<(), Error> {
+        let (claim, outcome) = (claim.clone(), outcome.clone());
+        self.database
+            .write("end a rebuild", move |transaction| rebuilds::end(transaction, &claim, &outcome))
+            .await
+    }
+
+    async fn wait_for_rebuild(&self, at_most: Duration) {
+        wait(&self.rebuilds, self.has_rebuilds(), at_most).await;
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.revision().await.map(|_| ())
+    }
+}

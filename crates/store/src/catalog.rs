@@ -1,0 +1,299 @@
+//! [`Catalog`]: experiments, counts, work, workers, clips, rebuilds.
+
+use crate::{Error, Rebuild};
+use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
+use aiv1_model::{
+    Arm, BundleRef, Counts, Declaration, Digest, Experiment, ExperimentId, Failure, Findings, Origin,
+    PhaseRecord, Record, Status, Submission, Summary,
+};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// How long claimed work is safe from being given to another after the worker's last heartbeat.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// After so many attempts lost by the infrastructure's fault an experiment fails for good.
+pub const MAX_LOST_ATTEMPTS: u32 = 5;
+
+/// An experiment to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewExperiment {
+    /// What is asked; checked by the caller.
+    pub submission: Submission,
+    /// By whom and why.
+    pub origin: Origin,
+    /// Makes a repeated request harmless, and one with another content an error.
+    pub idempotency_key: Option<String>,
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// It is new; otherwise the same was asked before.
+    pub created: bool,
+}
+
+/// Order of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Latest submission first.
+    #[default]
+    Newest,
+    /// Earliest submission first.
+    Oldest,
+    /// Smallest headline BD-rate first; only experiments that have one.
+    Best,
+    /// Fewest decode fuel a pixel first; only experiments that have been decoded.
+    Cheapest,
+}
+
+/// Which experiments, in which order. Every combination is answered from an index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// Only in this status.
+    pub status: Option<Status>,
+    /// Only of this codec source.
+    pub codec: Option<Digest>,
+    /// Only from this arm.
+    pub arm: Option<Arm>,
+    /// Order.
+    pub order: Order,
+    /// [`Page::next`] of the page before.
+    pub cursor: Option<String>,
+    /// Rows; 1 to [`Query::MAX_LIMIT`].
+    pub limit: u32,
+}
+
+impl Query {
+    /// Most rows of a page.
+    pub const MAX_LIMIT: u32 = 200;
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self { status: None, codec: None, arm: None, order: Order::default(), cursor: None, limit: 50 }
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The rows.
+    pub experiments: Vec<Summary>,
+    /// Cursor of the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// Work that was claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimedWork {
+    /// The experiment, as it stands now.
+    pub experiment: Experiment,
+    /// Whom it is held by, under which attempt.
+    pub holder: Holder,
+}
+
+/// How claimed work ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// With a record, whose status says whether it succeeded or failed.
+    Published {
+        /// The record, without its per-frame series.
+        record: Box<Record>,
+        /// Where its bundle is.
+        bundle: BundleRef,
+    },
+    /// By the infrastructure's fault: queued again, or failed for good after [`MAX_LOST_ATTEMPTS`].
+    Infrastructure(Box<Failure>),
+    /// Given back: queued again.
+    GaveBack,
+}
+
+/// What is known of a codec.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Codec {
+    /// SHA-256 of its source.
+    pub source: Digest,
+    /// Its name, as first submitted.
+    pub name: String,
+    /// When it was first submitted.
+    pub first_seen: Timestamp,
+    /// What it declares; absent until a worker has compiled it.
+    pub declaration: Option<Declaration>,
+    /// Its decoder; absent until then.
+    pub decoder: Option<Digest>,
+    /// Experiments with it.
+    pub experiments: u64,
+}
+
+/// An experiment that was better than all before it, of the same arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Milestone {
+    /// The arm.
+    pub arm: Arm,
+    /// How many experiments of this arm had ended successfully by then, this one included.
+    pub evaluations: u64,
+    /// The experiment.
+    pub experiment: ExperimentId,
+    /// Its headline BD-rate, in percent.
+    pub bd_rate: f64,
+    /// When it ended.
+    pub ended_at: Timestamp,
+}
+
+/// Where the loop stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoopState {
+    /// An operator has paused it.
+    pub paused: bool,
+    /// Proposals made so far, by all arms of the loop: the persistent iteration number.
+    pub iterations: u64,
+    /// Experiments that ended successfully, by arm.
+    pub evaluations: Vec<(Arm, u64)>,
+}
+
+/// Where the rebuilding of a preview or archive stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RebuildState {
+    /// Waiting for the consumer.
+    Queued,
+    /// At work.
+    Running,
+    /// Made; the object may have expired since.
+    Done,
+    /// It could not be made.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A rebuild that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RebuildStatus {
+    /// Where it stands.
+    pub state: RebuildState,
+    /// When it was last asked for.
+    pub requested_at: Timestamp,
+    /// How often it was begun.
+    pub attempt: u32,
+}
+
+/// A rebuild that was claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RebuildClaim {
+    /// What.
+    pub target: Rebuild,
+    /// Counts up with every claim.
+    pub attempt: u32,
+}
+
+/// Everything but the objects. Every change of an experiment's status changes the counts in the same transaction;
+/// listing is by index, never by scan.
+#[async_trait]
+pub trait Catalog: Debug + Send + Sync {
+    /// Queues an experiment, or finds the one that asked the same.
+    async fn submit(&self, new: &NewExperiment) -> Result<Submitted, Error>;
+
+    /// One experiment.
+    async fn experiment(&self, id: &ExperimentId) -> Result<Option<Experiment>, Error>;
+
+    /// The record of its latest published bundle, without per-frame series.
+    async fn record(&self, id: &ExperimentId) -> Result<Option<Record>, Error>;
+
+    /// A page of experiments.
+    async fn list(&self, query: &Query) -> Result<Page, Error>;
+
+    /// Counts by status: one indexed read.
+    async fn counts(&self) -> Result<Counts, Error>;
+
+    /// Counts up with every change that a page could show: what an `ETag` is made of.
+    async fn revision(&self) -> Result<u64, Error>;
+
+    /// Cancels an experiment that is queued or in progress; its status becomes `other`.
+    async fn cancel(&self, id: &ExperimentId) -> Result<Experiment, Error>;
+
+    /// Queues an experiment again that has ended; its bundle moves to `earlier`, its findings go.
+    async fn rerun(&self, id: &ExperimentId) -> Result<Experiment, Error>;
+
+    /// Claims the longest-waiting experiment for [`LEASE`], after queueing again what lapsed leases left behind. A
+    /// worker that claims while it is held to have other work has lost that: it is queued again as well.
+    async fn claim(&self, worker: &WorkerInfo) -> Result<Option<ClaimedWork>, Error>;
+
+    /// Extends a lease; when it lapses now. [`Error::Lost`] if it is no longer held. A lease that has lapsed can still be
+    /// extended, and its work ended, until somebody else takes the work.
+    async fn heartbeat(&self, id: &ExperimentId, beat: &Heartbeat) -> Result<Timestamp, Error>;
+
+    /// Notes a phase that ended.
+    async fn phase(&self, id: &ExperimentId, holder: &Holder, phase: &PhaseRecord) -> Result<(), Error>;
+
+    /// Ends claimed work. Ending the same attempt again with the same bundle changes nothing; a late report is
+    /// [`Error::Lost`].
+    async fn end(&self, id: &ExperimentId, holder: &Holder, ended: &Ended) -> Result<Experiment, Error>;
+
+    /// Returns once there may be work to claim, or after `at_most`.
+    async fn wait_for_work(&self, at_most: Duration);
+
+    /// Workers heard of in the last day, latest first, at most 100.
+    async fn workers(&self) -> Result<Vec<WorkerStatus>, Error>;
+
+    /// A codec.
+    async fn codec(&self, source: &Digest) -> Result<Option<Codec>, Error>;
+
+    /// Codecs, most recently first seen first, at most 200.
+    async fn codecs(&self) -> Result<Vec<Codec>, Error>;
+
+    /// Adds a clip, or changes what is known of it.
+    async fn put_clip(&self, clip: &ClipEntry) -> Result<(), Error>;
+
+    /// Clips in the order in which they were added.
+    async fn clips(&self) -> Result<Vec<ClipEntry>, Error>;
+
+    /// Experiments that improved on all before them, per arm in order; the latest 500.
+    async fn milestones(&self) -> Result<Vec<Milestone>, Error>;
+
+    /// Where the loop stands.
+    async fn loop_state(&self) -> Result<LoopState, Error>;
+
+    /// Pauses the loop, or lets it go on.
+    async fn set_paused(&self, paused: bool) -> Result<(), Error>;
+
+    /// Asks for a rebuild: one job however many ask. One that is done or failed is queued again.
+    async fn request_rebuild(&self, target: &Rebuild) -> Result<RebuildStatus, Error>;
+
+    /// Where a rebuild stands, if it was ever asked for.
+    async fn rebuild(&self, target: &Rebuild) -> Result<Option<RebuildStatus>, Error>;
+
+    /// Claims the longest-waiting rebuild for `lease`; one whose lease lapsed is claimed again.
+    async fn claim_rebuild(&self, lease: SignedDuration) -> Result<Option<RebuildClaim>, Error>;
+
+    /// Ends a claimed rebuild; a late end changes nothing.
+    async fn end_rebuild(&self, claim: &RebuildClaim, outcome: &Result<(), String>) -> Result<(), Error>;
+
+    /// Returns once there may be a rebuild to claim, or after `at_most`.
+    async fn wait_for_rebuild(&self, at_most: Duration);
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), Error>;
+}
+
+impl Ended {
+    /// What a published record showed, if it succeeded.
+    #[must_use]
+    pub fn findings(&self) -> Option<Findings> {
+        match self {
+            Self::Published { record, .. } if record.status == Status::Successful => {
+                Some(Findings::of(record))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What the lab keeps, as two narrow traits: the [`Catalog`] (experiments, counts, work, workers, rebuilds) and the
+//! [`Blobs`] (streams, modules, sources, previews).
+//!
+//! Decisions: a backend is chosen explicitly and handed around as `Arc<dyn …>`; one type, [`BlobKey`], owns path,
+//! content type, cache policy and attachment name of everything stored; files are stored by their SHA-256, so that the
+//! same clip or anchor is kept once whatever the number of bundles naming it; what can be made again (previews,
+//! archives) lies below `reconstructed/` and expires. Links are never stored. Time is a [`Clock`] that is handed in.
+//!
+//! Every backend passes one suite: [`contract`] (feature `contract`).
+
+mod blobs;
+mod catalog;
+mod clock;
+mod error;
+mod key;
+
+#[cfg(feature = "contract")]
+pub mod contract;
+
+pub use blobs::{Blob, BlobInfo, Blobs, Link, LinkOptions, UploadLink};
+pub use catalog::{
+    Catalog, ClaimedWork, Codec, Ended, LEASE, LoopState, MAX_LOST_ATTEMPTS, Milestone, NewExperiment, Order,
+    Page, Query, RebuildClaim, RebuildState, RebuildStatus, Submitted,
+};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::Error;
+pub use key::{BlobKey, KeyError, ObjectKind, Rebuild};

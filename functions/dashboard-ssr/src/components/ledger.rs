@@ -1,0 +1,140 @@
+//! Lists of experiments, one line each; on a phone each line becomes a block.
+
+use crate::address::Listing;
+use crate::components::{arm_of, parameters_in_brief, ruler};
+use crate::text::{self, ABSENT};
+use aiv1_model::{Status, Summary, Work};
+use maud::{Markup, html};
+
+/// Most characters of a failure's message in a list.
+const MESSAGE: usize = 160;
+
+/// The experiments of a tab.
+pub(crate) fn ledger(tab: Status, rows: &[Summary]) -> Markup {
+    let (second, third, fourth) = match tab {
+        Status::Successful => ("Saving at equal quality", "Decoding", "Ended"),
+        Status::InProgress => ("Phase", "Worker", "Since"),
+        Status::Failed => ("Why", "Phase", "Ended"),
+        Status::Queued | Status::Other => ("Waiting", "Attempts", "Submitted"),
+    };
+    html! {
+        @if rows.is_empty() {
+            p.empty { (nothing(tab)) }
+        } @else {
+            table.ledger {
+                caption.hidden { (text::status(tab)) " experiments" }
+                thead {
+                    tr {
+                        th scope="col" { "No." }
+                        th scope="col" { "Experiment" }
+                        th scope="col" { (second) }
+                        th scope="col" { (third) }
+                        th scope="col" { (fourth) }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            td.number data-label="No." { (text::grouped(row.number)) }
+                            th.what scope="row" {
+                                a href=(format!("/blog/{}", row.id)) { bdi { (text::name(&row.codec)) } span.hidden { " No. " (row.number) } }
+                                " " (arm_of(row.arm)) " " (parameters_in_brief(&row.parameters, None))
+                                @if tab == Status::Successful {
+                                    label.pick { input type="checkbox" name="ids" value=(row.id) form="compare"; " compare" span.hidden { " No. " (row.number) } }
+                                }
+                            }
+                            (cells(tab, row, [second, third, fourth]))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cells(tab: Status, row: &Summary, labels: [&str; 3]) -> Markup {
+    let [second, third, fourth] = labels;
+    let findings = row.findings.as_ref();
+    html! {
+        @match tab {
+            Status::Successful => {
+                td.saving data-label=(second) {
+                    @match findings.and_then(|findings| findings.headline.as_ref()) {
+                        Some(saving) => {
+                            span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } }
+                            (ruler(saving.bd_rate))
+                        }
+                        None => { (ABSENT) span.hidden { " no saving is stated" } }
+                    }
+                }
+                td data-label=(third) {
+                    (text::fuel_per_pixel(findings.and_then(|findings| findings.decode_fuel_per_pixel)))
+                }
+                td data-label=(fourth) { (text::when_or_absent(row.ended_at)) }
+            }
+            Status::InProgress => {
+                td data-label=(second) { (progress_of(row.work.as_ref())) }
+                td data-label=(third) { bdi { (text::or_absent(row.work.as_ref().map(|work| text::name(&work.worker)))) } }
+                td data-label=(fourth) { (text::when_or_absent(row.work.as_ref().map(|work| work.claimed_at))) }
+            }
+            Status::Failed => {
+                td.why data-label=(second) {
+                    @match &row.failure {
+                        Some(failure) => {
+                            b { (text::fault(failure.fault)) } ": " code { (text::name(&failure.kind)) } " "
+                            bdi { (text::plain(&failure.message, MESSAGE)) }
+                        }
+                        None => (ABSENT)
+                    }
+                }
+                td data-label=(third) { (text::or_absent(row.failure.as_ref().map(|failure| text::phase(failure.phase)))) }
+                td data-label=(fourth) { (text::when_or_absent(row.ended_at)) }
+            }
+            Status::Queued | Status::Other => {
+                td data-label=(second) { "for a worker" }
+                td data-label=(third) { (row.attempt) }
+                td data-label=(fourth) { (text::when(row.submitted_at)) }
+            }
+        }
+    }
+}
+
+/// What a worker is doing: the phase, and how far it is where that is known.
+pub(crate) fn progress_of(work: Option<&Work>) -> Markup {
+    let phase = work.and_then(|work| work.phase).map(text::phase);
+    let share = work
+        .and_then(|work| work.progress)
+        .filter(|share| share.is_finite())
+        .map(|share| share.clamp(0.0, 1.0));
+    html! {
+        span.progress {
+            span { (phase.unwrap_or("Starting")) }
+            @if let Some(share) = share {
+                progress max="100" value=(format!("{:.0}", share * 100.0)) aria-label="Progress of the phase" {}
+                span { (format!("{:.0} %", share * 100.0)) }
+            }
+        }
+    }
+}
+
+const fn nothing(tab: Status) -> &'static str {
+    match tab {
+        Status::Successful => "No experiment of this kind has succeeded yet.",
+        Status::InProgress => "No worker is running an experiment right now.",
+        Status::Queued => "Nothing is waiting for a worker.",
+        Status::Failed => "No experiment of this kind has failed.",
+        Status::Other => "Nothing here.",
+    }
+}
+
+/// Links to the first and to the next page.
+pub(crate) fn pager(listing: &Listing, next: Option<&str>) -> Markup {
+    html! {
+        @if next.is_some() || listing.cursor.is_some() {
+            nav.pager aria-label="Pages" {
+                @if listing.cursor.is_some() { a rel="first" href=(listing.at(None).href()) { "← First page" } }
+                @if let Some(next) = next { a rel="next" href=(listing.at(Some(next)).href()) { "Next page →" } }
+            }
+        }
+    }
+}

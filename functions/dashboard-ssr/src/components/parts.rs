@@ -1,0 +1,111 @@
+//! Small pieces: badges, headlines, cards, tables.
+
+use crate::components::ruler;
+use crate::text::{self, ABSENT};
+use aiv1_model::{Arm, Declaration, Parameters, Saving, Status, Summary, UnderMegabit};
+use maud::{Markup, html};
+
+/// Where an experiment stands: a sign and a word, so that colour is not all that tells.
+pub(crate) fn badge(status: Status) -> Markup {
+    let sign = match status {
+        Status::Successful => "✓",
+        Status::Failed => "✕",
+        Status::InProgress => "◐",
+        Status::Queued => "○",
+        Status::Other => "–",
+    };
+    html! {
+        span class=(format!("badge {}", text::status_word(status))) {
+            span aria-hidden="true" { (sign) } " " (text::status(status))
+        }
+    }
+}
+
+/// Who proposed it.
+pub(crate) fn arm_of(arm: Arm) -> Markup {
+    html! { span class=(format!("arm {arm}")) { (text::arm(arm)) } }
+}
+
+/// The saving against the strongest anchor, large, or why there is none.
+pub(crate) fn headline(saving: Option<&Saving>) -> Markup {
+    html! {
+        @match saving {
+            Some(saving) => {
+                p.headline { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) }
+                p.against { "than " bdi { (text::name(&saving.anchor)) } " at equal " (saving.metric) }
+                (ruler(saving.bd_rate))
+            }
+            None => {
+                p.headline { b { (ABSENT) } }
+                p.against { "no saving is stated" }
+            }
+        }
+    }
+}
+
+/// One experiment as a card.
+pub(crate) fn card(place: usize, summary: &Summary) -> Markup {
+    let findings = summary.findings.as_ref();
+    html! {
+        article.card {
+            h3 {
+                span.place { (place) "." } " "
+                a href=(format!("/blog/{}", summary.id)) { bdi { (text::name(&summary.codec)) } " No. " (summary.number) }
+            }
+            (headline(findings.and_then(|findings| findings.headline.as_ref())))
+            dl.facts {
+                div { dt { "Decoding" } dd { (text::fuel_per_pixel(findings.and_then(|findings| findings.decode_fuel_per_pixel))) } }
+                div { dt { "Decoder" } dd { (text::or_absent(findings.and_then(|findings| findings.decoder_gzip_bytes).map(|size| format!("{} gz", text::bytes(size))))) } }
+                div { dt { "By" } dd { (text::arm(summary.arm)) } }
+            }
+        }
+    }
+}
+
+/// The parameters that were asked for, as one short line; those at their default are left out where the declaration is
+/// known.
+pub(crate) fn parameters_in_brief(parameters: &Parameters, declaration: Option<&Declaration>) -> Markup {
+    const SHOWN: usize = 3;
+    let default_of = |name: &str| {
+        let declared = declaration?.parameters.iter().find(|declared| declared.name == name)?;
+        Some(declared.kind.default_value())
+    };
+    let turned: Vec<_> =
+        parameters.iter().filter(|(name, value)| default_of(name).as_ref() != Some(*value)).collect();
+    html! {
+        @if turned.is_empty() {
+            span.brief { "defaults" }
+        } @else {
+            span.brief {
+                @for (index, (name, value)) in turned.iter().take(SHOWN).enumerate() {
+                    @if index > 0 { ", " }
+                    bdi { (text::name(name)) " = " (text::value(value)) }
+                }
+                @if turned.len() > SHOWN { ", and " (turned.len() - SHOWN) " more" }
+            }
+        }
+    }
+}
+
+/// The earlier system's target, never without the quality it was reached at.
+pub(crate) fn under_megabit(point: &UnderMegabit) -> Markup {
+    html! {
+        span.badge.note {
+            "under 1 Mbit/s: " (text::bitrate(point.bitrate)) " at " (text::decibels(point.psnr_y)) " PSNR-Y, SSIM-Y "
+            (format!("{:.4}", point.ssim_y))
+        }
+    }
+}
+
+/// A table that can be scrolled sideways where it is wider than its place.
+pub(crate) fn table(caption: &str, head: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div.wide tabindex="0" role="group" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                thead { tr { @for name in head { th scope="col" { (name) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}

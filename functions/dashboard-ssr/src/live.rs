@@ -1,0 +1,75 @@
+//! `/partials/live`: what the script of a page asks for every few seconds. Mostly answered with 304.
+
+use crate::address::{Listing, Question};
+use crate::components::{ledger, progress_of};
+use crate::error::PageError;
+use crate::pages::dashboard::query;
+use crate::render::{HTML, Pages, Version};
+use crate::text;
+use aiv1_model::{Experiment, ExperimentId, Status};
+use axum::extract::{Query as Asked, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use maud::{Markup, PreEscaped, html};
+
+/// Where the page that shows this listing is refreshed from.
+pub(crate) fn address(listing: &Listing) -> String {
+    listing.href().replacen('/', "/partials/live", 1).replace("#experiments", "")
+}
+
+/// `GET /partials/live`
+pub(crate) async fn partial(
+    State(pages): State<Pages>,
+    Asked(pairs): Asked<Vec<(String, String)>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let question = Question::new(pairs)?;
+    if let Some(id) = question.get("id") {
+        let id = crate::pages::experiment::id_of(id)?;
+        return pages.answer(&headers, &uri, HTML, |_| one(&pages, &id)).await;
+    }
+    let listing = Listing::read(&question)?;
+    pages.answer(&headers, &uri, HTML, |version| all(&pages, version, &listing)).await
+}
+
+async fn all(pages: &Pages, version: Version, listing: &Listing) -> Result<Markup, PageError> {
+    let counts = pages.services.catalog.counts().await?;
+    let bench = pages.kept(version, "bench", || crate::pages::bench(pages)).await?;
+    let moving = matches!(listing.tab, Status::InProgress | Status::Queued);
+    let list = if moving { Some(pages.services.catalog.list(&query(listing)).await?) } else { None };
+    Ok(html! {
+        div data-ended=(counts.successful + counts.failed) {
+            @for (word, status) in crate::address::TABS { span data-count=(word) { (text::grouped(counts.of(status))) } }
+            span data-count="total" { (text::grouped(counts.total)) }
+            @if let Some(list) = list { div data-live="list" { (ledger(listing.tab, &list.experiments)) } }
+            // Rendered by us in this very process, escaped when it was.
+            div data-live="bench" { (PreEscaped(String::from_utf8_lossy(&bench).into_owned())) }
+        }
+    })
+}
+
+async fn one(pages: &Pages, id: &ExperimentId) -> Result<Markup, PageError> {
+    let experiment = crate::pages::experiment::find(pages, id).await?;
+    let ended = u8::from(experiment.ended_at.is_some());
+    Ok(html! { div data-ended=(ended) { div data-live="state" { (state(&experiment)) } } })
+}
+
+/// Where an experiment stands that has not ended.
+pub(crate) fn state(experiment: &Experiment) -> Markup {
+    html! {
+        @match experiment.status {
+            Status::InProgress => {
+                p { (progress_of(experiment.work.as_ref())) }
+                @if let Some(work) = &experiment.work {
+                    p.hint { "Worker " bdi { (text::name(&work.worker)) } " has had it since " (text::when(work.claimed_at)) ", attempt " (experiment.attempt) "." }
+                }
+            }
+            Status::Queued => {
+                p { "It waits for a worker since " (text::when(experiment.submitted_at)) "." }
+                @if experiment.lost_attempts > 0 { p.hint { (experiment.lost_attempts) " attempts were lost by the infrastructure’s fault; it is tried again." } }
+            }
+            _ => { p { "It has ended." } }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `/clips`: what is measured on.
+
+use crate::components::table;
+use crate::error::PageError;
+use crate::layout::{self, Head, Section};
+use crate::render::{HTML, Pages};
+use crate::text;
+use aiv1_model::ClipClass;
+use aiv1_model::api::ClipEntry;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use maud::{Markup, html};
+
+/// Most clips listed.
+const CLIPS: usize = 100;
+
+/// `GET /clips`
+pub(crate) async fn page(
+    State(pages): State<Pages>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    pages.answer(&headers, &uri, HTML, |_| render(&pages)).await
+}
+
+async fn render(pages: &Pages) -> Result<Markup, PageError> {
+    let clips = pages.services.catalog.clips().await?;
+    let head = Head {
+        title: "Clips",
+        description: "The footage that codecs are measured on, each clip identified by the SHA-256 of its decoded frames.",
+        path: Some("/clips"),
+        section: Some(Section::Clips),
+        ..Head::default()
+    };
+    let rows = html! { @for clip in clips.iter().take(CLIPS) { (row(clip)) } };
+    let body = html! {
+        h1 { "Clips" }
+        p.lead { "A clip is its decoded frames, and their SHA-256 is its name: no other file can pass for it." }
+        @if clips.is_empty() {
+            p.empty { "No clip has been added yet." }
+        } @else {
+            (table("Clips that are measured on", &["Name", "Set", "Picture", "Frames", "Lasts", "Class", "Made ready by", "Frames’ SHA-256", "File"], &rows))
+            @if clips.len() > CLIPS { p.hint { "and " (clips.len() - CLIPS) " more at " a href="/api/clips" { "/api/clips" } } }
+        }
+        p.hint {
+            b { "Pristine" } " footage was never lossily coded. " b { "Already lossy" }
+            " footage was, and rewards whoever reproduces the earlier codec’s artefacts: read its figures with that in mind."
+        }
+    };
+    Ok(layout::page(&pages.services.site, &head, &body))
+}
+
+fn row(clip: &ClipEntry) -> Markup {
+    let info = &clip.info;
+    html! {
+        tr id=(format!("clip-{}", info.id.abbreviated())) {
+            th scope="row" { bdi { (text::name(&info.name)) } }
+            td { bdi { (text::name(&clip.set)) } }
+            td { (info.format.width) "×" (info.format.height) ", " (info.format.frame_rate) " fps" }
+            td { (text::grouped(info.frames)) @if info.frame_limit.is_some() { " " span.hint { "of a longer file" } } }
+            td { (format!("{:.1} s", info.seconds())) }
+            td { @match info.class { ClipClass::Pristine => "pristine", ClipClass::Nonpristine => "already lossy" } }
+            td.prose {
+                @if info.conversions.is_empty() { "nothing" }
+                @for (index, conversion) in info.conversions.iter().take(6).enumerate() {
+                    @if index > 0 { "; " }
+                    bdi { (text::name(&conversion.what)) ": " (text::name(&conversion.from)) " → " (text::name(&conversion.to)) }
+                }
+            }
+            td { code title=(info.id) { (info.id.abbreviated()) "…" } }
+            td { a href=(format!("/api/clips/{}/file", info.id)) download="" { (text::bytes(clip.file_bytes())) span.hidden { " file of " (text::name(&info.name)) } } }
+        }
+    }
+}

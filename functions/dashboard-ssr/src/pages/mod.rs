@@ -1,0 +1,13 @@
+//! One module a page: a handler that reads what the page needs, and the page as functions.
+
+pub(crate) mod blog;
+pub(crate) mod clips;
+pub(crate) mod codecs;
+pub(crate) mod compare;
+pub(crate) mod dashboard;
+pub(crate) mod experiment;
+pub(crate) mod frames;
+pub(crate) mod method;
+mod overview;
+
+pub(crate) use overview::bench;

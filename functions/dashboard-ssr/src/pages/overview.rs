@@ -1,0 +1,170 @@
+//! The parts of the dashboard that are the same on each of its tabs: best results, figures, workers, queue.
+
+use crate::components::{card, chart, table};
+use crate::error::PageError;
+use crate::render::Pages;
+use crate::text::{self, ABSENT};
+use aiv1_charts::{SearchCurve, Theme};
+use aiv1_model::api::WorkerStatus;
+use aiv1_model::{Arm, Record, Status, Summary};
+use aiv1_store::{LoopState, Milestone, Order, Query};
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+
+/// A worker that was heard of within this time is there.
+const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(120);
+/// Most workers listed.
+const WORKERS: usize = 12;
+
+/// Best results and figures.
+pub(crate) async fn top(pages: &Pages) -> Result<Markup, PageError> {
+    let catalog = &pages.services.catalog;
+    let best = Query { status: Some(Status::Successful), order: Order::Best, limit: 3, ..Query::default() };
+    let best = catalog.list(&best).await?.experiments;
+    let record = match best.first() {
+        Some(first) => catalog.record(&first.id).await?,
+        None => None,
+    };
+    let milestones = catalog.milestones().await?;
+    let state = catalog.loop_state().await?;
+    Ok(html! {
+        section aria-labelledby="best" {
+            h2 #best { "Best at equal quality" }
+            @if best.is_empty() {
+                p.empty { "No experiment has a saving to state yet. The first ones take a few minutes." }
+            } @else {
+                p.hint { "Against the strongest anchor of each, over all of its clips. Left of the line needs fewer bits." }
+                div.cards { @for (index, summary) in best.iter().enumerate() { (card(index + 1, summary)) } }
+            }
+        }
+        div.two {
+            section aria-labelledby="curves" {
+                h2 #curves { "The best one against its anchors" }
+                (curves(best.first(), record.as_ref()))
+            }
+            section aria-labelledby="search" {
+                h2 #search { "Progress of the search" }
+                (search(&milestones, &state))
+            }
+        }
+    })
+}
+
+fn curves(best: Option<&Summary>, record: Option<&Record>) -> Markup {
+    let (Some(best), Some(record)) = (best, record) else {
+        return html! { p.empty { "Rate and quality are plotted here as soon as there is a result." } };
+    };
+    let Some(clip) = record.clips.first() else { return html! { p.empty { "Its record names no clip." } } };
+    let svg = aiv1_charts::rate_distortion_on(&[record], &clip.id, Theme::Page);
+    let rows = html! {
+        @for point in record.points.iter().filter(|point| point.clip == clip.id) {
+            tr { td { bdi { (text::name(&record.codec.name)) } " q" (point.quality_index) } td { (text::bitrate(point.bitrate)) } td { (text::decibels(point.quality.psnr_y)) } }
+        }
+        @for point in record.anchors.iter().filter(|point| point.clip == clip.id) {
+            tr { td { bdi { (text::name(&point.encode.anchor)) } } td { (text::bitrate(point.bitrate)) } td { (text::decibels(point.quality.psnr_y)) } }
+        }
+    };
+    let figures = table("Rate points of the plot", &["Curve", "Rate", "PSNR-Y"], &rows);
+    let caption = html! {
+        a href=(format!("/blog/{}", best.id)) { "No. " (best.number) } " on " bdi { (text::name(&clip.name)) }
+        @if record.clips.len() > 1 { ", the first of its " (record.clips.len()) " clips" }
+        ". Further up and to the left is better."
+    };
+    chart(svg, &caption, Some(&figures))
+}
+
+fn search(milestones: &[Milestone], state: &LoopState) -> Markup {
+    let count =
+        |arm: Arm| state.evaluations.iter().find(|(one, _)| *one == arm).map_or(0, |(_, count)| *count);
+    let curve = |arm: &Arm| {
+        let steps: Vec<(u64, f64)> = milestones
+            .iter()
+            .filter(|one| one.arm == *arm)
+            .map(|one| (one.evaluations, one.bd_rate))
+            .collect();
+        let evaluations = count(*arm).max(steps.last().map_or(0, |step| step.0));
+        (!steps.is_empty()).then(|| SearchCurve { name: text::arm(*arm).to_owned(), steps, evaluations })
+    };
+    let curves: Vec<SearchCurve> =
+        [Arm::Search, Arm::Random, Arm::Start, Arm::Person].iter().filter_map(curve).collect();
+    html! {
+        p.loop data-loop="" {
+            @if state.paused {
+                span.badge.queued { span aria-hidden="true" { "⏸" } " Paused" } " by its operator after "
+            } @else {
+                span.badge.in_progress { span aria-hidden="true" { "⟳" } " The loop is on" } " with "
+            }
+            (text::grouped(state.iterations)) " proposals made"
+        }
+        @if curves.is_empty() {
+            p.empty { "The best saving so far is plotted here over the number of experiments, for the search and for its random control." }
+        } @else {
+            @let rows = html! {
+                @for curve in &curves {
+                    tr {
+                        td { (curve.name) } td { (text::grouped(curve.evaluations)) }
+                        td { (text::or_absent(curve.steps.first().map(|step| text::percent(step.1)))) }
+                        td { (text::or_absent(curve.steps.last().map(|step| text::percent(step.1)))) }
+                    }
+                }
+            };
+            @let figures = table("Best so far, by who proposed", &["Proposed by", "Evaluated", "First", "Best so far"], &rows);
+            @let caption = html! { "Best BD-rate so far against the strongest anchor; further down is better. The random control shows what luck alone finds." };
+            (chart(aiv1_charts::search_progress(&curves, Theme::Page), &caption, Some(&figures)))
+        }
+    }
+}
+
+/// Workers and what waits for them.
+pub(crate) async fn bench(pages: &Pages) -> Result<Markup, PageError> {
+    let catalog = &pages.services.catalog;
+    let workers = catalog.workers().await?;
+    let next = Query { status: Some(Status::Queued), order: Order::Oldest, limit: 5, ..Query::default() };
+    let next = catalog.list(&next).await?;
+    let now = pages.services.clock.now();
+    Ok(html! {
+        section aria-labelledby="workers" {
+            h2 #workers { "Workers" }
+            (worker_list(&workers, now))
+        }
+        section aria-labelledby="queue" {
+            h2 #queue { "Queue" }
+            @if next.experiments.is_empty() {
+                p.empty { "Nothing is waiting for a worker." }
+            } @else {
+                ol.queue {
+                    @for one in &next.experiments {
+                        li { a href=(format!("/blog/{}", one.id)) { bdi { (text::name(&one.codec)) } " No. " (one.number) } " " span.hint { (text::arm(one.arm)) ", since " (text::when(one.submitted_at)) } }
+                    }
+                }
+                @if next.next.is_some() { p { a href="/?tab=queued#experiments" { "All that is waiting" } } }
+            }
+        }
+    })
+}
+
+fn worker_list(workers: &[WorkerStatus], now: Timestamp) -> Markup {
+    if workers.is_empty() {
+        return html! { p.empty { "No worker has been heard of in the last day." } };
+    }
+    let silent = |worker: &WorkerStatus| now.duration_since(worker.last_seen) > SILENT_AFTER;
+    let rows = html! {
+        @for worker in workers.iter().take(WORKERS) {
+            tr {
+                th scope="row" { bdi { (text::name(&worker.info.name)) } }
+                td {
+                    @if silent(worker) { span.badge.other { "silent" } " since " (text::when(worker.last_seen)) }
+                    @else if let Some(id) = &worker.experiment { a href=(format!("/blog/{id}")) { "at work" } }
+                    @else { "waiting" }
+                }
+                td { (worker.info.threads) }
+                td { (text::grouped(worker.ended)) }
+                td { bdi { (worker.info.machine.as_deref().map_or_else(|| ABSENT.to_owned(), text::name)) } }
+            }
+        }
+    };
+    html! {
+        (table("Workers of the last day", &["Name", "State", "Threads", "Ended", "Machine"], &rows))
+        @if workers.len() > WORKERS { p.hint { "and " (workers.len() - WORKERS) " more" } }
+    }
+}

@@ -1,0 +1,12 @@
+//! The pages, in process, over a real embedded store with a clock that is moved by hand.
+#![allow(clippy::unwrap_used, reason = "tests report by panicking")]
+
+mod caching;
+mod content;
+mod errors;
+mod hostile;
+mod links;
+mod sample;
+mod site;
+mod snapshots;
+mod video;

@@ -1,0 +1,177 @@
+//! The table of routes, with what the document says of each.
+
+use crate::answers::{CompareAnswer, LoopAnswer};
+use crate::{catalog, claim, compare, document, experiments, operate, points, report, submit};
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use aide::transform::TransformOperation;
+use aiv1_model::Experiment;
+use aiv1_model::api::{Beat, Claim, ClipEntry, ExperimentAnswer, ExperimentList, WorkerStatus};
+use aiv1_store::{Codec, LoopState};
+use aiv1_web::{Json, Services};
+
+type Operation<'t> = TransformOperation<'t>;
+
+/// The routes with their documentation.
+pub fn api() -> ApiRouter<Services> {
+    for_everyone().merge(for_operators()).merge(for_workers())
+}
+
+fn for_everyone() -> ApiRouter<Services> {
+    ApiRouter::new()
+        .api_route(
+            "/api/experiments",
+            get_with(experiments::list, |it| {
+                about(it, "experiments", "listExperiments", "Counts by status, and a page of experiments")
+                    .response::<200, Json<ExperimentList>>()
+            })
+            .post_with(submit::post, |it| {
+                about(it, "experiments", "submitExperiment", "Submits an experiment")
+                    .description(
+                        "The same question always has the same id, and is measured once. Scope: submit.",
+                    )
+                    .response_with::<201, Json<ExperimentAnswer>, _>(|it| it.description("It is queued"))
+                    .response_with::<200, Json<ExperimentAnswer>, _>(|it| {
+                        it.description("The same was asked before")
+                    })
+            }),
+        )
+        .api_route(
+            "/api/experiments/{id}",
+            get_with(experiments::get, |it| {
+                about(it, "experiments", "getExperiment", "An experiment with its record")
+                    .response::<200, Json<ExperimentAnswer>>()
+            }),
+        )
+        .api_route(
+            "/api/experiments/{id}/points.csv",
+            get_with(points::get, |it| {
+                about(
+                    it,
+                    "experiments",
+                    "getPoints",
+                    "Every rate point of the codec and of the anchors, as CSV",
+                )
+                .response_with::<200, String, _>(|it| it.description("RFC 4180, a header line first"))
+            }),
+        )
+        .api_route(
+            "/api/compare",
+            get_with(compare::get, |it| {
+                about(
+                    it,
+                    "experiments",
+                    "compareExperiments",
+                    "Rate points and savings of 2 to 8 experiments",
+                )
+                .response::<200, Json<CompareAnswer>>()
+            }),
+        )
+        .api_route(
+            "/api/clips",
+            get_with(catalog::clips, |it| {
+                about(it, "lab", "listClips", "What is measured").response::<200, Json<Vec<ClipEntry>>>()
+            }),
+        )
+        .api_route(
+            "/api/codecs",
+            get_with(catalog::codecs, |it| {
+                about(it, "lab", "listCodecs", "What is measured with").response::<200, Json<Vec<Codec>>>()
+            }),
+        )
+        .api_route(
+            "/api/codecs/{hash}",
+            get_with(catalog::codec, |it| {
+                about(it, "lab", "getCodec", "One codec").response::<200, Json<Codec>>()
+            }),
+        )
+        .api_route(
+            "/api/workers",
+            get_with(catalog::workers, |it| {
+                about(it, "lab", "listWorkers", "Who measures: workers heard of in the last day")
+                    .response::<200, Json<Vec<WorkerStatus>>>()
+            }),
+        )
+        .api_route(
+            "/api/loop",
+            get_with(catalog::search, |it| {
+                about(it, "lab", "getLoop", "Where the search stands, and what it improved")
+                    .response::<200, Json<LoopAnswer>>()
+            }),
+        )
+        .api_route(
+            "/api/openapi.json",
+            get_with(document::get, |it| {
+                about(it, "lab", "getDocument", "This document").response::<200, Json<serde_json::Value>>()
+            }),
+        )
+}
+
+fn for_operators() -> ApiRouter<Services> {
+    ApiRouter::new()
+        .api_route(
+            "/api/experiments/{id}/cancel",
+            post_with(operate::cancel, |it| {
+                about(it, "operators", "cancelExperiment", "Cancels an experiment that has not ended")
+                    .response::<200, Json<Experiment>>()
+            }),
+        )
+        .api_route(
+            "/api/experiments/{id}/rerun",
+            post_with(operate::rerun, |it| {
+                about(it, "operators", "rerunExperiment", "Queues an experiment again that has ended")
+                    .response::<200, Json<Experiment>>()
+            }),
+        )
+        .api_route(
+            "/api/loop/pause",
+            post_with(operate::pause, |it| {
+                about(it, "operators", "pauseLoop", "Proposes nothing more until it is resumed")
+                    .response::<200, Json<LoopState>>()
+            }),
+        )
+        .api_route(
+            "/api/loop/resume",
+            post_with(operate::resume, |it| {
+                about(it, "operators", "resumeLoop", "Goes on proposing").response::<200, Json<LoopState>>()
+            }),
+        )
+}
+
+fn for_workers() -> ApiRouter<Services> {
+    ApiRouter::new()
+        .api_route(
+            "/api/work/claim",
+            post_with(claim::post, |it| {
+                about(it, "work", "claimWork", "Claims the longest-waiting experiment")
+                    .response::<200, Json<Claim>>()
+                    .response_with::<204, (), _>(|it| it.description("There is no work"))
+            }),
+        )
+        .api_route(
+            "/api/work/{id}/heartbeat",
+            post_with(report::heartbeat, |it| {
+                about(it, "work", "beat", "Keeps claimed work; 409 if it is lost")
+                    .response::<200, Json<Beat>>()
+            }),
+        )
+        .api_route(
+            "/api/work/{id}/phase",
+            post_with(report::phase, |it| {
+                about(it, "work", "reportPhase", "A phase ended")
+                    .response_with::<204, (), _>(|it| it.description("Noted"))
+            }),
+        )
+        .api_route(
+            "/api/work/{id}/result",
+            post_with(report::result, |it| {
+                about(it, "work", "reportResult", "How claimed work ended")
+                    .description("Saying the same again is answered as the first time.")
+                    .response::<200, Json<Experiment>>()
+            }),
+        )
+}
+
+fn about<'t>(it: Operation<'t>, tag: &str, id: &str, summary: &str) -> Operation<'t> {
+    it.id(id).tag(tag).summary(summary)
+}

@@ -1,0 +1,82 @@
+//! A preview from the stream and the decoder.
+
+use crate::rebuilder::{Rebuilder, blocking, check_digest};
+use crate::scratch::Directory;
+use crate::{Compiler, Error};
+use aiv1_decoder::stream::Reader;
+use aiv1_decoder::{DecodeRange, Decoder, Delivery, decode_stream};
+use aiv1_model::{Digest, ExperimentId, Limits, Record};
+use aiv1_playback::{Mp4Writer, Options};
+use aiv1_store::{BlobKey, ObjectKind};
+use std::fs::File;
+use std::io::BufReader;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// Makes the preview in `directory`; its path and number of frames.
+pub(crate) async fn rebuild(
+    rebuilder: &Rebuilder,
+    experiment: &ExperimentId,
+    clip: &Digest,
+    quality_index: u8,
+    directory: &Directory,
+    stop: &CancellationToken,
+) -> Result<(PathBuf, Option<u64>), Error> {
+    rebuilder.experiment(experiment).await?;
+    let record = rebuilder.catalog.record(experiment).await?;
+    let record = record.ok_or_else(|| Error::NoBundle(experiment.clone()))?;
+    let none = || Error::NoStream { experiment: experiment.clone(), clip: *clip, quality_index };
+    let (stream, bytes, decoder) = find(&record, clip, quality_index).ok_or_else(none)?;
+
+    let key = BlobKey::object(ObjectKind::Module, decoder);
+    let wasm = rebuilder.blobs.get(&key, Limits::default().module_bytes).await?;
+    let wasm = wasm.ok_or_else(|| Error::Missing(key.to_string()))?;
+    if Digest::of(&wasm) != decoder {
+        return Err(Error::damaged(key, format!("its SHA-256 is {}", Digest::of(&wasm))));
+    }
+    let key = BlobKey::object(ObjectKind::Stream, stream);
+    let file = directory.join("stream.aiv1");
+    rebuilder.fetch(&key, bytes, &file).await?;
+
+    let (out, compiler, threads, stop) =
+        (directory.join("preview.mp4"), rebuilder.compiler.clone(), rebuilder.threads, stop.clone());
+    blocking(move || {
+        check_digest(&file, &key, &stream)?;
+        let frames = preview(&*compiler, &wasm, &file, &out, threads, &stop)?;
+        Ok((out, Some(frames)))
+    })
+    .await
+}
+
+/// The stream, its size, and the decoder of a rate point.
+fn find(record: &Record, clip: &Digest, quality_index: u8) -> Option<(Digest, u64, Digest)> {
+    let mut points = record.points.iter();
+    let point = points.find(|point| point.clip == *clip && point.quality_index == quality_index)?;
+    Some((point.stream.sha256, point.stream.bytes, record.codec.decoder.as_ref()?.sha256))
+}
+
+/// Decodes group of pictures by group of pictures, each frame held to its hash, into H.264; the number of frames.
+fn preview(
+    compiler: &dyn Compiler,
+    wasm: &[u8],
+    stream: &Path,
+    out: &Path,
+    threads: NonZeroUsize,
+    stop: &CancellationToken,
+) -> Result<u64, Error> {
+    let limits = Limits::default();
+    let decoder = Decoder::new(compiler.compile(wasm, &limits)?, &limits)?;
+    let file = File::open(stream).map_err(Error::file("read", stream))?;
+    let mut reader = Reader::open(BufReader::new(file), &limits).map_err(aiv1_decoder::Error::from)?;
+    let header = *reader.header();
+    let options = Options { keyframe_interval: u32::from(header.gop_frames), ..Options::default() };
+    let mut writer = Mp4Writer::create(out, &header.format, options)?;
+    decode_stream(&mut reader, &decoder, DecodeRange::ALL, threads, |Delivery { gop, .. }| {
+        if stop.is_cancelled() {
+            return Err(Error::Stopped);
+        }
+        gop.frames().try_for_each(|frame| writer.push(frame)).map_err(Error::from)
+    })?;
+    Ok(writer.finish()?.frames)
+}
