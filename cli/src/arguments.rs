@@ -76,7 +76,7 @@ pub(crate) struct Up {
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) anchors: Option<Vec<String>>,
     /// Quality indices to measure, ascending, four or more of 0 to 63.
-    #[arg(long, value_delimiter = ',', default_values_t = [20, 28, 36, 44], value_name = "Q,Q,…")]
+    #[arg(long, value_delimiter = ',', default_values_t = [14, 24, 34, 44], value_name = "Q,Q,…")]
     pub(crate) quality: Vec<u8>,
     /// Frames of a GOP; by default 64, or as many as the limit on a raw GOP admits.
     #[arg(long, value_name = "N")]

@@ -64,6 +64,7 @@ const FOR_TESTS: &[&str] = &[
     "lab",
     "model",
     "presign",
+    "quality",
     "store",
     "store-embedded",
     "video",

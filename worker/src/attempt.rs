@@ -3,6 +3,7 @@
 use crate::clips::{CachedClip, ClipCache, ClipError};
 use crate::lease;
 use crate::metrics::Metrics;
+use crate::persist::persist;
 use crate::progress::Progress;
 use crate::publish::Bundle;
 use aiv1_client::{Client, Error as ClientError, Retry};
@@ -21,8 +22,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// How long a stopped run may take to wind down, and a report to get through, when the worker stops.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Pauses between tries of a report that does not get through; the lease says for how long.
-const REPORT: Retry = Retry { tries: u32::MAX, first: Duration::from_secs(1), most: Duration::from_secs(10) };
 /// Tries of what need not get through: a phase, which is in the record as well.
 const PHASE: Retry = Retry { tries: 3, first: Duration::from_millis(250), most: Duration::from_secs(2) };
 
@@ -256,25 +255,15 @@ impl Attempt {
         ended
     }
 
-    /// Repeats a report until it gets through, is refused, or the lease is lost.
-    async fn persist<F>(&self, mut once: impl FnMut() -> F) -> Result<(), Early>
+    /// Repeats a report until it gets through or is refused.
+    async fn persist<F>(&self, once: impl FnMut() -> F) -> Result<(), Early>
     where
         F: Future<Output = Result<(), ClientError>>,
     {
-        let mut tried = 0;
-        loop {
-            match once().await {
-                Ok(()) => return Ok(()),
-                Err(ClientError::Lost { .. }) => return Err(Early::Lost),
-                Err(error)
-                    if error.is_transient() || matches!(error, ClientError::Problem { status: 500, .. }) =>
-                {
-                    tracing::warn!(experiment = %self.claim.id, error = chain(&error), "a report did not get through");
-                    tried += 1;
-                    tokio::time::sleep(REPORT.pause(tried)).await;
-                }
-                Err(error) => return Err(self.infrastructure("report_refused", &chain(&error))),
-            }
+        match persist(&self.claim.id, once).await {
+            Ok(()) => Ok(()),
+            Err(ClientError::Lost { .. }) => Err(Early::Lost),
+            Err(error) => Err(self.infrastructure("report_refused", &chain(&error))),
         }
     }
 

@@ -20,6 +20,7 @@ mod error;
 mod health;
 mod lease;
 mod metrics;
+mod persist;
 mod progress;
 mod publish;
 mod worker;

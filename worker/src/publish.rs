@@ -6,7 +6,7 @@ use aiv1_model::api::{Holder, UploadsRequest};
 use aiv1_model::{BundleRef, Digest, ExperimentId, Manifest, ManifestEntry};
 use std::path::Path;
 
-/// How often links are asked for, in case those before have expired.
+/// How often links are asked for without a single file getting through with them; one that has expired is replaced.
 const ROUNDS: usize = 3;
 
 /// A bundle on this side.
@@ -53,11 +53,18 @@ impl<'a> Bundle<'a> {
         metrics: &Metrics,
     ) -> Result<(), Error> {
         let request = UploadsRequest { holder: holder.clone(), manifest: self.manifest.clone() };
-        let mut round = 1;
+        let mut round = 0;
         loop {
-            match self.upload_missing(client, id, &request, metrics).await {
-                // A link that was refused may have expired while others were used: ask for new ones.
-                Err(error) if error.is_unauthorized() && round < ROUNDS => round += 1,
+            let mut sent = 0;
+            match self.upload_missing(client, id, &request, metrics, &mut sent).await {
+                // A link that was refused may have expired while others were used: ask for new ones. A slow line gets
+                // there, as long as each round brings something over.
+                Err(error) if error.is_unauthorized() => {
+                    round = if sent > 0 { 1 } else { round + 1 };
+                    if round == ROUNDS {
+                        return Err(error);
+                    }
+                }
                 ended => return ended,
             }
         }
@@ -69,6 +76,7 @@ impl<'a> Bundle<'a> {
         id: &ExperimentId,
         request: &UploadsRequest,
         metrics: &Metrics,
+        sent: &mut usize,
     ) -> Result<(), Error> {
         for upload in client.uploads(id, request).await?.uploads {
             let mut ours = self.manifest.files.iter().chain([&self.itself]);
@@ -81,6 +89,7 @@ impl<'a> Bundle<'a> {
             };
             client.upload(&upload, &self.folder.join(&entry.path)).await?;
             metrics.uploaded(entry.bytes);
+            *sent += 1;
         }
         Ok(())
     }

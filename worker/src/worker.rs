@@ -82,6 +82,17 @@ impl Worker {
     async fn work(&self, shutdown: &CancellationToken) -> Result<(), Error> {
         let mut failed = 0;
         while !shutdown.is_cancelled() {
+            // On a full disk every experiment would fail by the infrastructure's fault: claiming none loses none.
+            if let Err(error) = self.surroundings.clips.check_room().await {
+                tracing::warn!(
+                    worker = self.info.name,
+                    error = chain(&error),
+                    "no work is claimed for want of room"
+                );
+                failed += 1;
+                pause(failed, shutdown).await;
+                continue;
+            }
             let request = ClaimRequest { worker: self.info.clone(), wait_seconds: WAIT_SECONDS };
             let claimed = tokio::select! {
                 biased;

@@ -15,7 +15,14 @@ pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, 
     let given = arguments.bundle.to_string_lossy();
     // Held until the end: what was fetched goes with it.
     let fetched = if remote::is_address(&given) {
-        Some(remote::fetch(&given, &lab.home, &|line| progress.say(line))?)
+        match remote::fetch(&given, &lab.home, &|line| progress.say(line)) {
+            Err(FetchError::Lab(error @ Error::Bundle { .. })) => {
+                drop(progress);
+                exit::report(&error);
+                return Ok(code(exit::FAILED));
+            }
+            fetched => Some(fetched?),
+        }
     } else {
         None
     };

@@ -5,6 +5,7 @@ use crate::rate_distortion::bounds;
 use crate::sheet::{Drawn, Sheet};
 use crate::text::plain;
 use crate::theme::{BOX, FAINT, RULE, series};
+use crate::ticks::Counting;
 use aiv1_model::{Decibels, Quality};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -71,11 +72,12 @@ fn panel<DB: DrawingBackend>(
     let values = || groups.iter().filter_map(|group| group.1);
     let (worst, best) = bounds(values().flat_map(|(mean, least)| [mean, least]));
     let room = room.max((best - worst) * 0.08);
+    let last = (count.max(2) - 1) as f64;
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .x_label_area_size(40)
         .y_label_area_size(70)
-        .build_cartesian_2d(0.0..(count.max(2) - 1) as f64, worst - room..best + room)?;
+        .build_cartesian_2d(Counting::new(0.0..last), worst - room..best + room)?;
     let digits = if best - worst > 4.0 { 0 } else { 3_usize.saturating_sub(usize::from(best > 2.0) * 2) };
     chart
         .configure_mesh()

@@ -12,6 +12,7 @@ mod search;
 mod sheet;
 mod text;
 mod theme;
+mod ticks;
 
 pub use frames::frames;
 pub use rate_distortion::{rate_distortion, rate_distortion_on};

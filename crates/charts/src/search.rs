@@ -6,6 +6,7 @@ use crate::rate_distortion::bounds;
 use crate::sheet::{Drawn, Sheet};
 use crate::text::plain;
 use crate::theme::{BOX, FAINT, RULE, series};
+use crate::ticks::Counting;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -61,7 +62,7 @@ fn draw<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, curves: &[SearchCurve
         .margin(8)
         .x_label_area_size(46)
         .y_label_area_size(62)
-        .build_cartesian_2d(0.0..most * 1.03, best - room..worst + room)?;
+        .build_cartesian_2d(Counting::new(0.0..most * 1.03), best - room..worst + room)?;
     chart
         .configure_mesh()
         .x_desc("experiments evaluated")

@@ -61,6 +61,19 @@ fn names_are_escaped_and_cannot_turn_the_text() {
 }
 
 #[test]
+fn an_arm_with_one_step_has_a_line_to_all_that_it_has_evaluated_over_whole_numbers() {
+    let curve =
+        |name: &str, evaluations| SearchCurve { name: name.to_owned(), steps: vec![(1, -4.0)], evaluations };
+    let lines = |svg: &str| svg.matches("stroke-width=\"3\"").count();
+    let svg = search_progress(&[curve("random", 3)], Theme::Page);
+    // One in the legend, one from the first evaluation to the third.
+    assert_eq!(lines(&svg), 2, "{svg}");
+    for count in 0..=3 {
+        assert_eq!(svg.matches(&format!(">{count}</text>")).count(), 1, "label {count}");
+    }
+}
+
+#[test]
 fn an_image_carries_its_own_stylesheet() {
     let svg = frames(&quality(300), "a clip", Theme::Image);
     assert!(svg.contains("<style>svg.chart{") && svg.contains("prefers-color-scheme"));

@@ -1,6 +1,6 @@
 //! [`Client`]: where the API is, how one is known to it, and what anybody may ask.
 
-use crate::http::{body, json, send};
+use crate::http::{body, json, plain, send};
 use crate::{Error, Retry};
 use aiv1_model::api::{ClipEntry, ExperimentAnswer, SubmitRequest};
 use aiv1_model::{Digest, ExperimentId, Manifest};
@@ -88,7 +88,7 @@ impl Client {
         };
         let bytes = self.retry.run(once).await?;
         let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::damaged("the manifest", error.to_string()))?;
+            .map_err(|error| Error::damaged("the manifest", plain(&error.to_string())))?;
         if manifest.format != Manifest::FORMAT {
             let format: String = manifest.format.chars().take(40).collect();
             let reason = format!("its format is {format:?}, {:?} is read here", Manifest::FORMAT);

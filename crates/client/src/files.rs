@@ -11,9 +11,10 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
 
-/// An upload may take a minute, and this much longer for each byte: 128 KiB/s is the slowest line that is served.
-const UPLOAD: Duration = Duration::from_mins(1);
-const UPLOAD_BYTES_A_SECOND: u64 = 128 << 10;
+/// A file may take a minute, and this much longer for each byte: 128 KiB/s is the slowest line that is served. So a
+/// server that lets it trickle holds nobody for ever.
+const FILE: Duration = Duration::from_mins(1);
+const BYTES_A_SECOND: u64 = 128 << 10;
 
 impl Client {
     /// Writes a file of an experiment's bundle to `to`.
@@ -44,7 +45,7 @@ impl Client {
             let mut headers = headers.clone();
             headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
             let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(opened, 1 << 16));
-            let time = UPLOAD + Duration::from_secs(bytes / UPLOAD_BYTES_A_SECOND);
+            let time = time_for(bytes);
             let request = self.http.put(url.clone()).headers(headers).timeout(time).body(body);
             send("upload a file", request).await.map(drop)
         };
@@ -52,7 +53,13 @@ impl Client {
     }
 
     async fn fetch(&self, url: reqwest::Url, bytes: u64, sha256: &Digest, to: &Path) -> Result<(), Error> {
-        let fetched = self.fetch_into(url, bytes, sha256, to).await;
+        let time = time_for(bytes);
+        let late = |_| {
+            let source = format!("its {bytes} bytes did not come within {} s", time.as_secs());
+            Err(Error::Network { action: "read a file", source: source.into() })
+        };
+        let fetched = self.fetch_into(url, bytes, sha256, to);
+        let fetched = tokio::time::timeout(time, fetched).await.unwrap_or_else(late);
         if fetched.is_err() {
             // What is not whole is not there; a file that was never made is none to remove.
             let _ = tokio::fs::remove_file(to).await;
@@ -93,6 +100,11 @@ impl Client {
         }
         file.sync_all().await.map_err(Error::file("write", to))
     }
+}
+
+/// Time for a file of so many bytes.
+const fn time_for(bytes: u64) -> Duration {
+    FILE.saturating_add(Duration::from_secs(bytes / BYTES_A_SECOND))
 }
 
 /// The headers that the server wants with an upload.

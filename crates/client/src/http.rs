@@ -78,7 +78,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Text from the other side, fit to be shown: one line, bounded, nothing that a terminal obeys.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let shown = text.chars().map(|character| if character.is_control() { ' ' } else { character });
     shown.take(MAX_DETAIL).collect()
 }

@@ -103,6 +103,7 @@ async fn one_experiment_from_its_submission_to_its_files() {
     let mut record = fixtures::record_for(&asked, Status::Failed, None);
     (record.codec.encoder, record.codec.decoder) = (None, None);
     record.codec.source_bytes = SOURCE.len() as u64;
+    record.clips = vec![clip.clip.info.clone()];
     let folder = scratch.path().join("bundle");
     std::fs::create_dir(&folder).unwrap();
     let (manifest, reference) = bundle(&folder, &record);

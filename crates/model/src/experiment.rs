@@ -62,13 +62,16 @@ impl Submission {
             return wrong("number of parameters", self.parameters.len(), "at most 64");
         }
         for (name, value) in &self.parameters {
-            // JSON has no such numbers: a record with one could not be read again.
-            let infinite = matches!(value, ParameterValue::Float(number) if !number.is_finite());
+            if let ParameterValue::Float(number) = value
+                && !number.is_finite()
+            {
+                // JSON has no such numbers: a record with one could not be read again.
+                return wrong("parameter", format!("{name}={number}"), "a finite number");
+            }
             let long = matches!(value, ParameterValue::Choice(text) if text.len() > 200);
-            if name.len() > 40 || long || infinite {
+            if name.len() > 40 || long {
                 let name: String = name.chars().take(40).collect();
-                let bound =
-                    "a name of at most 40 bytes with a finite number, a flag or a text of at most 200 bytes";
+                let bound = "a name of at most 40 bytes with a value of at most 200";
                 return wrong("parameter", format!("{name:?}"), bound);
             }
         }
@@ -279,8 +282,8 @@ pub struct UnderMegabit {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Findings {
-    /// The saving against the strongest anchor: the least favourable of the PSNR-Y savings. Absent where no BD-rate
-    /// could be stated, or where it was refused for any clip.
+    /// The saving against the strongest anchor: the least favourable of the PSNR-Y savings. Absent unless one is stated
+    /// against every anchor that was asked for, on every clip: leaving out a strong one would flatter.
     pub headline: Option<Saving>,
     /// Against every anchor, for every metric, where stated.
     pub savings: Vec<Saving>,
@@ -304,14 +307,21 @@ impl Findings {
             Some(Saving { anchor, metric, bd_rate: spread.mean, clips: spread.clips, refused: set.refused })
         });
         let savings: Vec<Saving> = stated.collect();
-        let whole = savings.iter().filter(|saving| saving.metric == Metric::PsnrY && saving.refused == 0);
+        // Of the savings that can be stated the least favourable is worth nothing while a stronger anchor's was refused.
+        let whole: Vec<&Saving> = savings
+            .iter()
+            .filter(|saving| saving.metric == Metric::PsnrY && saving.refused == 0)
+            .filter(|saving| record.settings.anchors.contains(&saving.anchor))
+            .collect();
+        let against_all = whole.len() == record.settings.anchors.len();
+        let strongest = whole.into_iter().max_by(|one, other| one.bd_rate.total_cmp(&other.bd_rate));
         let most = |cost: fn(&crate::Cost) -> f64| {
             record.points.iter().map(|point| cost(&point.cost)).reduce(f64::max)
         };
         let small = record.points.iter().filter(|point| point.bitrate < 1e6);
         let best = small.max_by(|one, other| one.quality.ssim_y.total_cmp(&other.quality.ssim_y));
         Self {
-            headline: whole.max_by(|one, other| one.bd_rate.total_cmp(&other.bd_rate)).cloned(),
+            headline: strongest.filter(|_| against_all).cloned(),
             decode_fuel_per_pixel: most(|cost| cost.decode_fuel_per_pixel),
             encode_fuel_per_pixel: most(|cost| cost.encode_fuel_per_pixel),
             decoder_gzip_bytes: record.codec.decoder.as_ref().map(|module| module.gzip_bytes),

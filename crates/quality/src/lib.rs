@@ -34,5 +34,5 @@ pub use bdrate::{
 };
 pub use compare::{compare_set, comparisons, spread};
 pub use error::Error;
-pub use measurer::{GREATEST_SIDE, LEAST_SIDE, Measurer, measure, psnr_yuv};
+pub use measurer::{GREATEST_SIDE, LEAST_SIDE, Measurer, measure, psnr_yuv, summarise};
 pub use tools::tools;

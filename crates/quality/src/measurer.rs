@@ -79,10 +79,7 @@ impl Measurer {
     /// # Errors
     /// [`Error::NoFrames`] if nothing was pushed.
     pub fn finish(self) -> Result<Quality, Error> {
-        if self.frames.is_empty() {
-            return Err(Error::NoFrames);
-        }
-        Ok(summarise(self.width, self.height, self.frames))
+        summarise(self.width, self.height, self.frames)
     }
 
     /// Quality of the whole series, which must be as long as the source.
@@ -150,8 +147,16 @@ pub fn psnr_yuv(planes: &[PlaneError; 3]) -> Decibels {
     Decibels::Finite(weighted.sum::<f64>() / 6.0)
 }
 
-/// Sums up at least one frame.
-fn summarise(width: usize, height: usize, frames: Vec<FrameQuality>) -> Quality {
+/// Sums up frames of `width` by `height` luma samples that were measured before: here, or wherever a record came from.
+///
+/// Squared errors must be ones that 8-bit frames can give.
+///
+/// # Errors
+/// [`Error::NoFrames`] if there are none.
+pub fn summarise(width: usize, height: usize, frames: Vec<FrameQuality>) -> Result<Quality, Error> {
+    if frames.is_empty() {
+        return Err(Error::NoFrames);
+    }
     let (luma, chroma) = (width * height, width.div_ceil(2) * height.div_ceil(2));
     let planes = std::array::from_fn(|plane| PlaneError {
         squared_error: frames.iter().map(|frame| frame.squared_error[plane]).sum(),
@@ -169,7 +174,7 @@ fn summarise(width: usize, height: usize, frames: Vec<FrameQuality>) -> Quality 
         }
     }
     let [psnr_y, psnr_u, psnr_v] = planes.map(|plane| plane.psnr());
-    Quality {
+    Ok(Quality {
         planes,
         psnr_y,
         psnr_u,
@@ -182,5 +187,5 @@ fn summarise(width: usize, height: usize, frames: Vec<FrameQuality>) -> Quality 
         worst_ssim_frame,
         vmaf: None,
         frames,
-    }
+    })
 }

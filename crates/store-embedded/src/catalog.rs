@@ -42,6 +42,14 @@ impl EmbeddedCatalog {
         self.database.write_then("import experiments", job, move |_| work.notify_waiters()).await
     }
 
+    /// Takes every rebuild that is under way from its consumer; whether there was any.
+    pub(crate) async fn release_rebuilds(&self) -> Result<bool, Error> {
+        let waiting = Arc::clone(&self.rebuilds);
+        let after = move |_: &bool| waiting.notify_waiters();
+        let job = |transaction: &Transaction<'_>| rebuilds::release(transaction);
+        self.database.write_then("release rebuilds", job, after).await
+    }
+
     async fn has_work(&self) -> Result<bool, Error> {
         let now = self.clock.now();
         self.database.read("look for work", move |snapshot| work::is_waiting(snapshot, now)).await

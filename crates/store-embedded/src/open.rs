@@ -97,6 +97,12 @@ impl EmbeddedStore {
         )
     }
 
+    /// Takes every rebuild that is under way from its consumer, as if its lease had lapsed; whether there was any. For
+    /// whoever has the folder alone and has just started: no consumer lives, so nobody should wait for its lease.
+    pub async fn release_rebuilds(&self) -> Result<bool, Error> {
+        self.catalog.release_rebuilds().await
+    }
+
     /// Removes what has outlived its time: previews and archives past [`RETENTION`](crate::RETENTION), what dead
     /// uploads left behind, idempotency keys older than a day. How many things were removed.
     pub async fn sweep(&self) -> Result<u64, Error> {

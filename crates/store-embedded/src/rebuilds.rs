@@ -127,6 +127,15 @@ pub(crate) fn claim(
     }
 }
 
+/// Takes every rebuild that is under way from its consumer, as if its lease had lapsed; whether there was any.
+pub(crate) fn release(connection: &Connection) -> Result<bool, Fail> {
+    let any = requeue_lapsed(connection, i64::MAX)?;
+    if any {
+        rows::bump(connection)?;
+    }
+    Ok(any)
+}
+
 /// Queues again what lost consumers left behind, or gives it up; whether there was any.
 fn requeue_lapsed(connection: &Connection, now: i64) -> Result<bool, Fail> {
     let mut statement = connection.prepare_cached(

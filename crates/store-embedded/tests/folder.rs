@@ -6,7 +6,9 @@ mod support;
 use aiv1_model::{Arm, Counts, Digest, Status};
 use aiv1_store::contract::HttpRequest;
 use aiv1_store::contract::fixtures::{self, experiment, submission, success, worker};
-use aiv1_store::{BlobKey, Clock, Error, LinkOptions, NewExperiment, ObjectKind, Order, Query, Rebuild};
+use aiv1_store::{
+    BlobKey, Clock, Error, LinkOptions, NewExperiment, ObjectKind, Order, Query, Rebuild, RebuildState,
+};
 use aiv1_store_embedded::{EmbeddedStore, OpenError, RETENTION};
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
@@ -107,6 +109,32 @@ async fn two_handles_on_one_folder_neither_double_nor_lose_anything() {
 }
 
 /// A catalog as the first release wrote it. The rows are frozen: a later version must read them.
+#[tokio::test]
+async fn what_a_killed_process_was_rebuilding_is_claimed_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Rebuild::Bundle { experiment: submission(1).id() };
+    let lease = SignedDuration::from_mins(10);
+    let dead = {
+        let catalog = open(folder.path()).catalog();
+        catalog.request_rebuild(&target).await.unwrap();
+        catalog.claim_rebuild(lease).await.unwrap().unwrap()
+    };
+    let store = open(folder.path());
+    let catalog = store.catalog();
+    assert_eq!(catalog.claim_rebuild(lease).await.unwrap(), None, "its lease still runs");
+    assert!(store.release_rebuilds().await.unwrap());
+    let again = catalog.claim_rebuild(lease).await.unwrap().unwrap();
+    assert_eq!((&again.target, again.attempt), (&target, dead.attempt + 1));
+    // What kills its process every time is given up.
+    assert!(store.release_rebuilds().await.unwrap());
+    catalog.claim_rebuild(lease).await.unwrap().unwrap();
+    assert!(store.release_rebuilds().await.unwrap());
+    assert_eq!(catalog.claim_rebuild(lease).await.unwrap(), None);
+    let state = catalog.rebuild(&target).await.unwrap().unwrap().state;
+    assert!(matches!(state, RebuildState::Failed { .. }), "{state:?}");
+    assert!(!store.release_rebuilds().await.unwrap(), "nothing is under way");
+}
+
 #[tokio::test]
 async fn a_catalog_of_the_first_schema_opens() {
     let folder = tempfile::tempdir().unwrap();

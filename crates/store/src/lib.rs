@@ -6,7 +6,7 @@
 //! same clip or anchor is kept once whatever the number of bundles naming it; what can be made again (previews,
 //! archives) lies below `reconstructed/` and expires. Links are never stored. Time is a [`Clock`] that is handed in.
 //!
-//! Every backend passes one suite: [`contract`] (feature `contract`).
+//! Every backend passes one suite: the module `contract` (behind the feature of that name).
 
 mod blobs;
 mod catalog;

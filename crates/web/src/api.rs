@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 
-/// Wraps a REST router: a wrong method is a 405 problem with `Allow`, and pages of other origins may read (`GET`, `HEAD`;
+/// Wraps a REST router: a wrong method is a 405 problem with `Allow`, `OPTIONS` is answered with `Allow`, and pages of other origins may read (`GET`, `HEAD`;
 /// never with credentials, never anything else).
 pub fn rest<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router.method_not_allowed_fallback(wrong_method).layer(middleware::from_fn(reads_from_anywhere))
@@ -18,8 +18,12 @@ pub async fn no_such_path(uri: Uri) -> Problem {
     Problem::NotFound(format!("there is nothing at {}; /api/openapi.json lists what there is", uri.path()))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::Method(format!("{} does not take {method}; the Allow header has what it takes", uri.path()))
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let text = format!("{} does not take {method}; the Allow header has what it takes", uri.path());
+    Problem::Method(text).into_response()
 }
 
 async fn reads_from_anywhere(request: Request, next: Next) -> Response {

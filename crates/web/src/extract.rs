@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt::Display;
 use std::str::FromStr;
 
 /// Responses that the document infers from a type.
@@ -101,13 +102,15 @@ pub fn blank_is_absent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     }
 }
 
-/// As [`blank_is_absent`], for numbers.
-pub fn blank_or_number<'de, T: FromStr, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+/// As [`blank_is_absent`], for numbers and flags.
+pub fn blank_or_number<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     match String::deserialize(from)? {
         text if text.is_empty() => Ok(None),
         text => match text.parse() {
             Ok(number) => Ok(Some(number)),
-            Err(_) => Err(serde::de::Error::custom(format!("{text:?} is not a number that fits here"))),
+            Err(error) => Err(serde::de::Error::custom(format!("{text:?} does not fit: {error}"))),
         },
     }
 }

@@ -158,16 +158,26 @@ impl From<JsonRejection> for Problem {
                 "the body is larger than the {} bytes that are read",
                 crate::MAX_JSON_BYTES
             )),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::MediaType(text),
-            StatusCode::UNPROCESSABLE_ENTITY => Self::Refused(text),
-            _ => Self::Invalid(text),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Self::MediaType("Content-Type must be application/json, in UTF-8".to_owned())
+            }
+            StatusCode::UNPROCESSABLE_ENTITY => Self::Refused(after_colon("the body does not fit", &text)),
+            _ => Self::Invalid(after_colon("the body is no JSON", &text)),
         }
     }
 }
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
-        Self::Invalid(rejection.body_text())
+        Self::Invalid(after_colon("the query does not read", &rejection.body_text()))
+    }
+}
+
+/// What the framework says of the types it reads into is replaced by what the client can see; what follows names the field.
+fn after_colon(what: &str, text: &str) -> String {
+    match text.split_once(": ") {
+        Some((_, detail)) => format!("{what}: {detail}"),
+        None => what.to_owned(),
     }
 }
 
@@ -175,7 +185,9 @@ impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
         if let PathRejection::FailedToDeserializePathParams(failed) = &rejection {
             match failed.kind() {
-                ErrorKind::DeserializeError { message, .. } => return Self::NotFound(message.clone()),
+                ErrorKind::DeserializeError { message, .. } | ErrorKind::Message(message) => {
+                    return Self::NotFound(message.clone());
+                }
                 ErrorKind::ParseErrorAtKey { key, value, expected_type } => {
                     return Self::NotFound(format!(
                         "{key} is {value:?}, but must be a number that fits {expected_type}"

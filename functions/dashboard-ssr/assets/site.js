@@ -65,6 +65,46 @@
     wait();
   }
 
+  // What is made when somebody asks: asked for until its link is there.
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const made = async (address, wanted, waiting) => {
+    let method = "GET";
+    let failed = false;
+    for (let round = 0; round < 600 && wanted(); round += 1) {
+      const answer = await fetch(address, { method, headers: { Accept: "application/json" }, cache: "no-store" });
+      // An earlier attempt failed: somebody asks for it again, so it is tried again, once.
+      if (answer.status === 502 && !failed) {
+        failed = true;
+        method = "POST";
+        continue;
+      }
+      method = "GET";
+      const body = await answer.json().catch(() => ({}));
+      if (answer.status === 200 && body.url) return body.url;
+      if (answer.status >= 400) throw new Error(body.detail || `the server answered ${answer.status}`);
+      waiting();
+      await pause(answer.status === 200 ? 200 : 1000);
+    }
+    throw new Error("it takes too long; try again later");
+  };
+
+  // The bundle is packed first: no page is left and no half answer saved.
+  const bundle = one("[data-bundle]");
+  if (bundle) {
+    const line = one("[data-packing]");
+    let busy = false;
+    bundle.addEventListener("click", async (event) => {
+      event.preventDefault();
+      if (busy) return;
+      busy = true;
+      try {
+        location.href = await made(bundle.dataset.bundle, () => true, () => { line.textContent = "It is being packed …"; });
+        line.textContent = "";
+      } catch (error) { line.textContent = `It could not be packed: ${error.message}`; }
+      busy = false;
+    });
+  }
+
   // Previews: asks for one, shows that it is being rebuilt, plays it; asks once more when the link has expired.
   const choice = one("form[data-player]");
   const screen = one("[data-screen]");
@@ -77,31 +117,16 @@
       screen.replaceChildren(line);
       return line;
     };
-    const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-    const link = async (address, mine) => {
-      let method = "GET";
-      let failed = false;
-      for (let round = 0; round < 600 && mine === turn; round += 1) {
-        const answer = await fetch(address, { method, headers: { Accept: "application/json" }, cache: "no-store" });
-        // An earlier rebuild failed: somebody asks for it again, so it is tried again, once.
-        if (answer.status === 502 && !failed) {
-          failed = true;
-          method = "POST";
-          continue;
-        }
-        method = "GET";
-        const body = await answer.json().catch(() => ({}));
-        if (answer.status === 200 && body.url) return body.url;
-        if (answer.status >= 400) throw new Error(body.detail || `the server answered ${answer.status}`);
-        if (round === 0) say("The preview is being rebuilt from the stored stream, every frame checked against its hash.", "rebuilding");
-        await pause(answer.status === 200 ? 200 : 1000);
-      }
-      throw new Error("it takes too long; try again later");
-    };
+    const rebuilding = "The preview is being rebuilt from the stored stream, every frame checked against its hash.";
     const play = async (address, quality) => {
       const mine = (turn += 1);
+      let told = false;
+      const link = () => made(address, () => mine === turn, () => {
+        if (!told) say(rebuilding, "rebuilding");
+        told = true;
+      });
       try {
-        const url = await link(address, mine);
+        const url = await link();
         if (mine !== turn) return;
         const video = document.createElement("video");
         video.controls = true;
@@ -115,7 +140,7 @@
           again = false;
           const at = video.currentTime;
           try {
-            video.src = await link(address, mine);
+            video.src = await link();
             video.currentTime = at;
           } catch (error) { say(`The preview is gone: ${error.message}`, "failed"); }
         });

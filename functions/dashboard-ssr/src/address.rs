@@ -72,11 +72,12 @@ impl Question {
 }
 
 /// Words of `tab`.
-pub(crate) const TABS: [(&str, Status); 4] = [
+pub(crate) const TABS: [(&str, Status); 5] = [
     ("successful", Status::Successful),
     ("in_progress", Status::InProgress),
     ("queued", Status::Queued),
     ("failed", Status::Failed),
+    ("other", Status::Other),
 ];
 
 /// Words of `arm`.
@@ -191,7 +192,10 @@ mod tests {
     #[test]
     fn a_word_that_is_none_of_ours_is_named_with_what_there_is() {
         let error = listing(&[("tab", "<b>")]).unwrap_err().to_string();
-        assert_eq!(error, "tab is \"<b>\", but must be one of successful, in_progress, queued, failed");
+        assert_eq!(
+            error,
+            "tab is \"<b>\", but must be one of successful, in_progress, queued, failed, other"
+        );
         assert!(listing(&[("codec", "xyz")]).unwrap_err().to_string().contains("SHA-256"));
         assert!(listing(&[("cursor", &"c".repeat(3000))]).unwrap_err().to_string().contains("2048"));
     }

@@ -53,7 +53,7 @@ pub(crate) async fn explained(State(site): State<Site>, request: Request, next: 
     let status = response.status();
     let heading = match status {
         StatusCode::NOT_FOUND => "Nothing here",
-        StatusCode::BAD_REQUEST => "That question makes no sense",
+        StatusCode::BAD_REQUEST => "That address cannot be read",
         StatusCode::METHOD_NOT_ALLOWED => "Pages are for reading",
         StatusCode::INTERNAL_SERVER_ERROR => "An error on our side",
         _ => "No answer",
@@ -68,7 +68,7 @@ pub(crate) async fn explained(State(site): State<Site>, request: Request, next: 
                 @if let Some(RequestId(id)) = &id {
                     p { "If you report it, name the request: " code { (id) } }
                 }
-            } @else {
+            } @else if status == StatusCode::NOT_FOUND {
                 p {
                     "An experiment lies at " code { "/blog/exp_…" } ", where " code { "exp_" }
                     " is followed by 16 digits out of " code { "0–9" } " and " code { "a–f" } "; a codec at "

@@ -93,7 +93,7 @@ fn date(at: Timestamp) -> Result<FixedDateTime, Problem> {
 pub(crate) async fn robots(State(pages): State<Pages>) -> Response {
     let public_url = &pages.services.site.public_url;
     let text = format!(
-        "User-agent: *\nDisallow: /api/\nDisallow: /partials/\nDisallow: /*?*video=\nDisallow: /compare?\n\nSitemap: {public_url}/sitemap.xml\n"
+        "User-agent: *\nDisallow: /api/\nDisallow: /partials/\nDisallow: /*?*video=\nDisallow: /*?*bundle=\nDisallow: /compare?\n\nSitemap: {public_url}/sitemap.xml\n"
     );
     (
         [

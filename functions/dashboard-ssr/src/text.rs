@@ -147,6 +147,7 @@ pub(crate) fn value(value: &ParameterValue) -> String {
             let short = format!("{number:.4}");
             short.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
         }
+        ParameterValue::Int(number) => number.to_string().replace('-', "−"),
         other => name(&other.to_string()),
     }
 }
@@ -248,6 +249,7 @@ mod tests {
         assert_eq!(bytes(49_815), "49.8 kB");
         assert_eq!(value(&ParameterValue::Float(1.230_000_1)), "1.23");
         assert_eq!(value(&ParameterValue::Float(-2.0)), "−2");
+        assert_eq!(value(&ParameterValue::Int(-4)), "−4");
     }
 
     #[test]

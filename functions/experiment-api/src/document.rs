@@ -1,7 +1,7 @@
 //! The `OpenAPI` 3.1 document, generated once from the routes.
 
 use aide::generate;
-use aide::openapi::{Info, OpenApi, SecurityScheme, Tag};
+use aide::openapi::{Info, OpenApi, ParameterSchemaOrContent, PathItem, ReferenceOr, SecurityScheme, Tag};
 use aiv1_web::{Freshness, Problem, SECURITY_SCHEME, Services, conditional};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -40,6 +40,7 @@ pub fn document() -> OpenApi {
     let routes = crate::api().merge(aiv1_presign::api());
     let _routes = routes.finish_api_with(&mut document, |it| it.security_scheme(SECURITY_SCHEME, bearer));
     if let Some(paths) = &mut document.paths {
+        paths.paths.values_mut().for_each(no_null_defaults);
         // A rest of a path is `{*path}` to the router, but `{path}` to everyone else.
         paths.paths = std::mem::take(&mut paths.paths)
             .into_iter()
@@ -47,6 +48,18 @@ pub fn document() -> OpenApi {
             .collect();
     }
     document
+}
+
+/// A parameter that may be absent has no default: `null` is none that its own type allows.
+fn no_null_defaults(item: &mut ReferenceOr<PathItem>) {
+    let ReferenceOr::Item(item) = item else { return };
+    let operations = [&mut item.get, &mut item.post].into_iter().flatten();
+    for parameter in operations.flat_map(|operation| &mut operation.parameters) {
+        let ReferenceOr::Item(parameter) = parameter else { continue };
+        if let ParameterSchemaOrContent::Schema(schema) = &mut parameter.parameter_data_mut().format {
+            schema.json_schema.remove("default");
+        }
+    }
 }
 
 fn info() -> Info {

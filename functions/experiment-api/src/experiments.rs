@@ -34,6 +34,7 @@ pub(crate) struct ListQuery {
     #[serde(default, deserialize_with = "aiv1_web::blank_is_absent")]
     cursor: Option<String>,
     /// Rows, 1 to 200; 50 when absent.
+    #[schemars(range(min = 1, max = 200))]
     #[serde(default, deserialize_with = "aiv1_web::blank_or_number")]
     limit: Option<u32>,
 }

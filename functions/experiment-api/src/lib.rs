@@ -2,8 +2,8 @@
 //!
 //! Decisions: a handler extracts, calls one verb of a service module and answers; reads carry an `ETag` made of the
 //! catalog's revision, so that an unchanged answer costs one indexed read; writes need a token, checked before the body is
-//! read; what a worker publishes is believed only as far as its objects are there and say the same as what was asked.
-//! The document at `/api/openapi.json` is generated from these routes and those of `aiv1-presign`.
+//! read; what a worker publishes is believed only as far as its objects are there, its record answers what was asked, and
+//! the figures in it follow from its own measurements. The document at `/api/openapi.json` is generated from these routes and those of `aiv1-presign`.
 
 mod answers;
 mod catalog;
@@ -11,6 +11,7 @@ mod claim;
 mod compare;
 mod document;
 mod experiments;
+mod figures;
 mod idempotency;
 mod operate;
 mod points;

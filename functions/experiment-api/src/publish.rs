@@ -1,11 +1,17 @@
-//! Believing a published bundle: every file of it is there, and its record answers what was asked.
+//! Believing a published bundle: every file of it is there, its record answers what was asked, and the figures follow from
+//! the measurements.
 
+use crate::figures;
 use crate::report::check_failure;
-use aiv1_model::{BundleRef, Digest, Experiment, Manifest, ManifestEntry, RECORD_VERSION, Record, Status};
+use aiv1_model::api::ClipEntry;
+use aiv1_model::{
+    BundleRef, Digest, Experiment, Fault, Manifest, ManifestEntry, RECORD_VERSION, Record, Status,
+};
 use aiv1_presign::read_manifest;
 use aiv1_store::{BlobKey, Error as StoreError, ObjectKind};
 use aiv1_web::{Problem, Services};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::BTreeSet;
 
 /// Name of the record inside a bundle.
 const RECORD: &str = "record.json";
@@ -28,9 +34,10 @@ pub(crate) async fn read(
     let key = BlobKey::object(ObjectKind::Record, bundle.record);
     let text = services.blobs.get(&key, ObjectKind::Record.max_bytes()).await.map_err(whose)?;
     let text = text.ok_or_else(|| absent("bundle.record", bundle.record))?;
+    let known = services.catalog.clips().await?;
     let (asked, sha256) = (asked.clone(), bundle.record);
     // Long series make a record large: reading it would hold up everything else on this thread.
-    let read = tokio::task::spawn_blocking(move || check_record(&text, sha256, &manifest, &asked));
+    let read = tokio::task::spawn_blocking(move || check_record(&text, sha256, &manifest, &asked, &known));
     read.await.map_err(Problem::internal)?
 }
 
@@ -81,6 +88,7 @@ fn check_record(
     sha256: Digest,
     manifest: &Manifest,
     asked: &Experiment,
+    known: &[ClipEntry],
 ) -> Result<Record, Problem> {
     if Digest::of(text) != sha256 {
         return refuse(format!("{RECORD} does not have the digest {sha256}"));
@@ -95,6 +103,7 @@ fn check_record(
     drop(canonical);
     check_answer(&record, asked)?;
     check_files(&record, manifest)?;
+    figures::check(&record, known)?;
     let record = record.without_series();
     let bytes = serde_json::to_vec(&record).map_err(Problem::internal)?.len();
     if bytes > MAX_COMPACT {
@@ -118,19 +127,18 @@ fn check_answer(record: &Record, asked: &Experiment) -> Result<(), Problem> {
         ("clips", clips == submission.clips),
         ("settings", record.settings == submission.settings),
         ("status", matches!(record.status, Status::Successful | Status::Failed)),
-        ("ended_at", record.ended_at.is_some()),
+        ("ended_at", record.ended_at.is_some_and(|end| end >= record.started_at)),
         ("failure", record.failure.is_some() == (record.status == Status::Failed)),
-        ("points", record.status == Status::Failed || record.points.len() == points(asked)),
+        // What the infrastructure did to it says nothing of the codec, and is tried again in place of published.
+        (
+            "failure.fault",
+            record.failure.as_ref().is_none_or(|failure| failure.fault != Fault::Infrastructure),
+        ),
     ];
     if let Some((field, _)) = fits.iter().find(|(_, fits)| !fits) {
         return refuse(format!("record.{field} does not fit what was asked of {}", asked.id));
     }
     record.failure.as_ref().map_or(Ok(()), check_failure)
-}
-
-/// How many points a successful experiment has.
-fn points(asked: &Experiment) -> usize {
-    asked.submission.clips.len() * asked.submission.settings.quality_indices.len()
 }
 
 /// Everything that the record names is in the bundle.
@@ -146,10 +154,15 @@ fn check_files(record: &Record, manifest: &Manifest) -> Result<(), Problem> {
     let modules = modules.into_iter().filter_map(|(name, module)| {
         module.as_ref().map(|module| (format!("codec/{name}.wasm"), module.bytes, module.sha256))
     });
+    let clips = record.clips.iter().filter_map(|clip| {
+        let source = &clip.source;
+        source.bundled.as_ref().map(|path| (path.clone(), source.bytes, source.sha256))
+    });
     let source = (format!("codec/{}.rs", codec.name), codec.source_bytes, codec.source_sha256);
-    for (path, bytes, sha256) in streams.chain(anchors).chain(modules).chain([source]) {
+    let there: BTreeSet<&ManifestEntry> = manifest.files.iter().collect();
+    for (path, bytes, sha256) in streams.chain(anchors).chain(modules).chain(clips).chain([source]) {
         let named = ManifestEntry { path, bytes, sha256 };
-        if !manifest.files.contains(&named) {
+        if !there.contains(&named) {
             return refuse(format!(
                 "the record names {:?}, which the manifest has not, or has otherwise",
                 named.path

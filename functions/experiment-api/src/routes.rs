@@ -22,7 +22,7 @@ fn for_everyone() -> ApiRouter<Services> {
         .api_route(
             "/api/experiments",
             get_with(experiments::list, |it| {
-                about(it, "experiments", "listExperiments", "Counts by status, and a page of experiments")
+                read(it, "experiments", "listExperiments", "Counts by status, and a page of experiments")
                     .response::<200, Json<ExperimentList>>()
             })
             .post_with(submit::post, |it| {
@@ -39,70 +39,70 @@ fn for_everyone() -> ApiRouter<Services> {
         .api_route(
             "/api/experiments/{id}",
             get_with(experiments::get, |it| {
-                about(it, "experiments", "getExperiment", "An experiment with its record")
+                read(it, "experiments", "getExperiment", "An experiment with its record")
                     .response::<200, Json<ExperimentAnswer>>()
             }),
         )
         .api_route(
             "/api/experiments/{id}/points.csv",
             get_with(points::get, |it| {
-                about(
+                read(
                     it,
                     "experiments",
                     "getPoints",
                     "Every rate point of the codec and of the anchors, as CSV",
                 )
-                .response_with::<200, String, _>(|it| it.description("RFC 4180, a header line first"))
+                .response_with::<200, String, _>(|mut it| {
+                    let content = std::mem::take(&mut it.inner().content);
+                    it.inner().content =
+                        content.into_iter().map(|(_, body)| ("text/csv".to_owned(), body)).collect();
+                    it.description("RFC 4180, a header line first")
+                })
             }),
         )
         .api_route(
             "/api/compare",
             get_with(compare::get, |it| {
-                about(
-                    it,
-                    "experiments",
-                    "compareExperiments",
-                    "Rate points and savings of 2 to 8 experiments",
-                )
-                .response::<200, Json<CompareAnswer>>()
+                read(it, "experiments", "compareExperiments", "Rate points and savings of 2 to 8 experiments")
+                    .response::<200, Json<CompareAnswer>>()
             }),
         )
         .api_route(
             "/api/clips",
             get_with(catalog::clips, |it| {
-                about(it, "lab", "listClips", "What is measured").response::<200, Json<Vec<ClipEntry>>>()
+                read(it, "lab", "listClips", "What is measured").response::<200, Json<Vec<ClipEntry>>>()
             }),
         )
         .api_route(
             "/api/codecs",
             get_with(catalog::codecs, |it| {
-                about(it, "lab", "listCodecs", "What is measured with").response::<200, Json<Vec<Codec>>>()
+                read(it, "lab", "listCodecs", "What is measured with").response::<200, Json<Vec<Codec>>>()
             }),
         )
         .api_route(
             "/api/codecs/{hash}",
             get_with(catalog::codec, |it| {
-                about(it, "lab", "getCodec", "One codec").response::<200, Json<Codec>>()
+                read(it, "lab", "getCodec", "One codec").response::<200, Json<Codec>>()
             }),
         )
         .api_route(
             "/api/workers",
             get_with(catalog::workers, |it| {
-                about(it, "lab", "listWorkers", "Who measures: workers heard of in the last day")
+                read(it, "lab", "listWorkers", "Who measures: workers heard of in the last day")
                     .response::<200, Json<Vec<WorkerStatus>>>()
             }),
         )
         .api_route(
             "/api/loop",
             get_with(catalog::search, |it| {
-                about(it, "lab", "getLoop", "Where the search stands, and what it improved")
+                read(it, "lab", "getLoop", "Where the search stands, and what it improved")
                     .response::<200, Json<LoopAnswer>>()
             }),
         )
         .api_route(
             "/api/openapi.json",
             get_with(document::get, |it| {
-                about(it, "lab", "getDocument", "This document").response::<200, Json<serde_json::Value>>()
+                read(it, "lab", "getDocument", "This document").response::<200, Json<serde_json::Value>>()
             }),
         )
 }
@@ -174,4 +174,10 @@ fn for_workers() -> ApiRouter<Services> {
 
 fn about<'t>(it: Operation<'t>, tag: &str, id: &str, summary: &str) -> Operation<'t> {
     it.id(id).tag(tag).summary(summary)
+}
+
+/// What is answered with 304 to who has it already.
+fn read<'t>(it: Operation<'t>, tag: &str, id: &str, summary: &str) -> Operation<'t> {
+    about(it, tag, id, summary)
+        .response_with::<304, (), _>(|it| it.description("Unchanged since the ETag in If-None-Match"))
 }

@@ -81,9 +81,13 @@ fn check_texts(request: &SubmitRequest) -> Result<(), Problem> {
         let most = Origin::MAX_RATIONALE_BYTES;
         return refuse(format!("rationale has {rationale} bytes, but must have at most {most}"));
     }
-    // Feeds are XML, in which control characters cannot be written at all.
-    let control = |character: &char| character.is_control() && !matches!(character, '\n' | '\t' | '\r');
-    match request.rationale.chars().find(control) {
+    // Feeds are XML, in which these cannot be written at all.
+    let unwritable = |character: &char| match character {
+        '\n' | '\t' | '\r' => false,
+        '\u{fffe}' | '\u{ffff}' => true,
+        other => other.is_control(),
+    };
+    match request.rationale.chars().find(unwritable) {
         Some(character) => {
             refuse(format!("rationale has the control character {character:?}, but must be plain text"))
         }

@@ -34,7 +34,7 @@ async fn a_lab_whose_plug_is_pulled_again_and_again_loses_and_doubles_nothing() 
     }
     let (status, said) = lab.stop();
     assert!(status.success(), "{said}");
-    let left: Vec<_> = std::fs::read_dir(data.join("worker/runs/.runs")).into_iter().flatten().collect();
+    let left: Vec<_> = std::fs::read_dir(data.join("worker/local-1/.runs")).into_iter().flatten().collect();
     let folders = left.iter().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
     assert_eq!(folders, 0, "runs are left behind: {left:?}");
 }
@@ -48,6 +48,8 @@ async fn a_lab_that_is_stopped_gives_its_work_back_and_goes_on_later() {
     let lab = LiveLab::start(&data, &arguments);
     let path = submit_slow(&lab).await;
     lab.until(&path, |experiment| experiment["work"]["phase"] == "execution").await;
+    let metrics = reqwest::get(lab.at("/workers/local-1/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.ends_with("# EOF\n"), "OpenMetrics text, during a run: {metrics}");
     let (status, said) = lab.stop();
     assert!(status.success(), "{said}");
 

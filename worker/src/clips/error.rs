@@ -11,7 +11,7 @@ pub enum ClipError {
     #[error("the clip's file cannot be fetched")]
     Download(#[source] aiv1_client::Error),
     /// The disk is too full.
-    #[error("the clip needs {needed} bytes, and {keep_free} are to stay free, but {} has {free} free", folder.display())]
+    #[error("{} has {free} bytes free, but {keep_free} are to stay free beside the {needed} of the clip", folder.display())]
     Disk {
         /// The folder.
         folder: PathBuf,

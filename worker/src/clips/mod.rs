@@ -100,6 +100,12 @@ impl ClipCache {
         .await
     }
 
+    /// Whether there is room to work at all: as much of the disk is free as is to stay free, if need be after removing
+    /// clips that nobody uses.
+    pub(crate) async fn check_room(&self) -> Result<(), ClipError> {
+        self.make_room(0).await.map(drop)
+    }
+
     /// The file with this digest: from here, or else from `url`.
     pub(crate) async fn file(
         &self,

@@ -122,6 +122,8 @@ async fn a_full_disk_is_refused_with_what_is_free_and_what_is_needed() {
     let error = server.file(&cache, 1000).await.unwrap_err();
     let ClipError::Disk { needed: 1000, free, .. } = error else { panic!("{error:?}") };
     assert!(free > 0);
+    let error = cache.check_room().await.unwrap_err();
+    assert!(matches!(error, ClipError::Disk { needed: 0, .. }), "{error:?}");
     assert_eq!((server.asked(), names(&folder).len()), (0, 0));
 }
 

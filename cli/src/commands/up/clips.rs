@@ -6,7 +6,8 @@ use aiv1_model::api::ClipEntry;
 use aiv1_store::{BlobKey, Blobs, Catalog, ObjectKind};
 use aiv1_video::Clip;
 
-/// Puts the files among the objects and the clips into the open set.
+/// Puts the files among the objects and the clips into the open set. A file that is there already is put again: it was
+/// just read whole, so this costs little, and it mends one that the disk has damaged.
 pub(super) async fn register(
     catalog: &dyn Catalog,
     blobs: &dyn Blobs,
@@ -15,9 +16,7 @@ pub(super) async fn register(
     for clip in clips {
         let entry = ClipEntry { info: clip.info.clone(), set: ClipEntry::OPEN.to_owned() };
         let key = BlobKey::object(ObjectKind::Clip, entry.file());
-        if blobs.head(&key).await?.is_none() {
-            blobs.put_file(&key, clip.path()).await?;
-        }
+        blobs.put_file(&key, clip.path()).await?;
         catalog.put_clip(&entry).await?;
     }
     Ok(())
@@ -33,4 +32,34 @@ pub(super) async fn open_set(catalog: &dyn Catalog) -> Result<Vec<ClipEntry>, Up
         return Err(error.into());
     }
     Ok(clips)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aiv1_store::SystemClock;
+    use aiv1_store_embedded::EmbeddedStore;
+    use aiv1_video::{ClipOptions, Ffmpeg};
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_clip_that_the_disk_has_damaged_is_mended_when_it_is_named_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clip.y4m");
+        let mut video = b"YUV4MPEG2 W32 H32 F10:1 Ip C420mpeg2\n".to_vec();
+        for luma in 0..4 {
+            video.extend(b"FRAME\n");
+            video.extend([luma * 16; 32 * 32 * 3 / 2]);
+        }
+        std::fs::write(&file, &video).unwrap();
+        let clip = Clip::open(&Ffmpeg::find().unwrap(), &file, &ClipOptions::default()).unwrap();
+        let store = EmbeddedStore::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        let (catalog, blobs) = (store.catalog(), store.blobs(""));
+        register(&*catalog, &*blobs, std::slice::from_ref(&clip)).await.unwrap();
+        let entry = open_set(&*catalog).await.unwrap().remove(0);
+        let key = BlobKey::object(ObjectKind::Clip, entry.file());
+        std::fs::write(folder.path().join("blobs").join(key.path()), b"damaged").unwrap();
+        register(&*catalog, &*blobs, &[clip]).await.unwrap();
+        assert_eq!(blobs.get(&key, 1 << 20).await.unwrap().unwrap(), video);
+    }
 }

@@ -4,36 +4,29 @@
 mod clips;
 mod directory;
 mod narrate;
+mod process;
+mod question;
 mod serve;
 mod tasks;
 
-use super::{Context, anchor_names, open_clips, run};
+use super::{Context, anchor_names, open_clips};
 use crate::arguments::Up;
 use crate::exit;
-use aiv1_lab::{Error, Lab, machine};
-use aiv1_model::api::ClipEntry;
-use aiv1_model::{Limits, Settings};
-use aiv1_orchestrator::{StartingCodec, USUAL_REFERENCE};
+use aiv1_lab::{Error, Lab, Observer as _, machine};
+use aiv1_orchestrator::StartingCodec;
 use aiv1_store::SystemClock;
 use aiv1_store_embedded::EmbeddedStore;
 use aiv1_video::Clip;
 use aiv1_web::{Defaults, Scope, Services, Site, Tokens};
 use directory::{DataDirectory, TokenFile};
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-
-/// Codecs that the lab starts from when no others are named.
-const STARTING_CODECS: [(&str, &str); 3] = [
-    ("transform", include_str!("../../../../codecs/transform.rs")),
-    ("procedural", include_str!("../../../../codecs/procedural.rs")),
-    ("raw", include_str!("../../../../codecs/raw.rs")),
-];
 
 /// Why a lab could not come up, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -67,18 +60,20 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> ExitCode {
 
 /// How long answers under way may take once the lab stops.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often objects whose lifecycle has ended are swept.
-const SWEEP: Duration = Duration::from_mins(10);
 
 fn start(context: &Context, arguments: &Up) -> Result<(), UpError> {
-    logging();
+    process::logging();
     let directory = DataDirectory::take(&arguments.data)?;
     let lab = Arc::new(machine::lab(context.threads)?);
     let progress = context.progress();
     let anchors = anchor_names(arguments.anchors.as_deref())?;
     let given = &arguments.clips;
     let opened = open_clips(&lab.ffmpeg, &given.clips, &given.options, &progress)?;
-    let codecs = starting_codecs(&lab, arguments)?;
+    let codecs = question::starting_codecs(&lab, arguments)?;
+    // Until here a signal only sets a flag.
+    if progress.cancelled() {
+        return Err(Error::Cancelled.into());
+    }
     drop(progress);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| UpError::System { action: "start threads", source })?;
@@ -103,7 +98,7 @@ struct Assembly<'a> {
 impl Assembly<'_> {
     async fn run(self) -> Result<(), UpError> {
         let Self { context, arguments, directory, lab, anchors, opened, codecs } = self;
-        let shutdown = stop_on_signals()?;
+        let shutdown = process::stop_on_signals()?;
         let address = arguments.listen;
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| UpError::Listen { address, source })?;
@@ -119,8 +114,8 @@ impl Assembly<'_> {
             (store.catalog(), store.blobs(arguments.public_url.as_deref().unwrap_or_default()));
         clips::register(&*catalog, &*blobs, &opened).await?;
         let open_set = clips::open_set(&*catalog).await?;
-        let settings = settings(arguments, anchors, &open_set)?;
-        let reference = reference(&settings);
+        let settings = question::settings(arguments, anchors, &open_set)?;
+        let reference = question::reference(&settings);
         let site = Site {
             public_url: public.clone(),
             media_origin: None,
@@ -136,68 +131,68 @@ impl Assembly<'_> {
             site: Arc::new(site),
         };
 
+        if store.release_rebuilds().await? {
+            tracing::info!("what was being rebuilt when this lab last ended is queued again");
+        }
+
         let mut tasks = JoinSet::new();
-        let router = serve::router(&services, &store);
+        let workers = self::tasks::workers(arguments.workers, &lab, &directory, (&local, &tokens))?;
+        let router = serve::router(&services, &store, &workers);
         // The site outlives the workers, which give their work back over it.
         let closing = CancellationToken::new();
-        let serving = tokio::spawn(serve::serve(listener, router, closing.clone()));
-        tasks.spawn(sweep(store, shutdown.clone()));
+        let mut serving = tokio::spawn(serve::serve(listener, router, closing.clone()));
+        tasks.spawn(self::tasks::sweep(store, shutdown.clone()));
         self::tasks::rebuild(&mut tasks, &services, &lab, &directory, &shutdown);
-        self::tasks::work(&mut tasks, arguments.workers, &lab, &directory, (&local, &tokens), &shutdown)?;
+        self::tasks::work(&mut tasks, workers, &shutdown);
         if !arguments.no_search {
             self::tasks::search(&mut tasks, &services, codecs, settings, arguments, &shutdown)?;
         }
         say(&format!("AiV1 is up: {public}/  (data in {}; Ctrl-C stops)", directory.path().display()));
         tasks.spawn(narrate::narrate(catalog, reference, context.quiet, shutdown.clone()));
 
-        shutdown.cancelled().await;
+        let ended = supervise(&mut tasks, &mut serving, &shutdown).await;
+        shutdown.cancel();
         say("stopping: running work is given back …");
         while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(error = error.to_string(), "a task ended by a panic");
-            }
+            tell_panic(ended);
         }
         closing.cancel();
-        // Answers under way get a moment; a client that holds its connection open does not hold up the lab.
-        let _ = tokio::time::timeout(PATIENCE, serving).await;
+        if ended.is_ok() {
+            // Answers under way get a moment; a client that holds its connection open does not hold up the lab.
+            let _ = tokio::time::timeout(PATIENCE, serving).await;
+        }
         say("stopped; start again with the same --data and it goes on");
-        Ok(())
+        ended
     }
 }
 
-/// Logs go to standard error; `AIV1_LOG` takes the filters of the `tracing` crate, `warn` by default.
-fn logging() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_env_var("AIV1_LOG")
-        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
-        .from_env_lossy();
-    let color = io::stderr().is_terminal();
-    // Set once a process; a second call changes nothing.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr).try_init();
+/// Waits for `shutdown`, telling of a task that panics when it does. A lab that does not answer any more is an error.
+async fn supervise(
+    tasks: &mut JoinSet<()>,
+    serving: &mut JoinHandle<io::Result<()>>,
+    shutdown: &CancellationToken,
+) -> Result<(), UpError> {
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
+            served = &mut *serving => {
+                let source = match served {
+                    Ok(Ok(())) => io::Error::other("the server ended by itself"),
+                    Ok(Err(error)) => error,
+                    Err(error) => io::Error::other(error),
+                };
+                return Err(UpError::System { action: "serve any longer", source });
+            }
+            Some(ended) = tasks.join_next() => tell_panic(ended),
+        }
+    }
 }
 
-/// Cancelled by the first Ctrl-C or SIGTERM; the second ends the process at once.
-fn stop_on_signals() -> Result<CancellationToken, UpError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen =
-        |kind| signal(kind).map_err(|source| UpError::System { action: "listen to signals", source });
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let shutdown = CancellationToken::new();
-    let token = shutdown.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if token.is_cancelled() {
-                std::process::exit(i32::from(exit::INTERRUPTED));
-            }
-            token.cancel();
-        }
-    });
-    Ok(shutdown)
+fn tell_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = error.to_string(), "a task ended by a panic");
+    }
 }
 
 /// An address that a client on this machine can connect to.
@@ -216,53 +211,6 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
 fn in_force(tokens: &TokenFile) -> Tokens {
     let TokenFile { submit, worker, admin } = tokens;
     Tokens::new([(Scope::Submit, submit.as_str()), (Scope::Worker, worker), (Scope::Admin, admin)])
-}
-
-fn settings(arguments: &Up, anchors: Vec<String>, clips: &[ClipEntry]) -> Result<Settings, Error> {
-    let limits = Limits::default();
-    let gop_frames = arguments.gop.unwrap_or_else(|| {
-        run::fitting_gop(clips.iter().map(|clip| clip.info.format.frame_bytes()), &limits)
-    });
-    let settings = Settings { gop_frames, quality_indices: arguments.quality.clone(), anchors, limits };
-    settings.check()?;
-    Ok(settings)
-}
-
-/// The anchor that the search improves on, which the terminal tells of.
-fn reference(settings: &Settings) -> String {
-    let anchors = &settings.anchors;
-    anchors.iter().find(|name| *name == USUAL_REFERENCE).or(anchors.first()).cloned().unwrap_or_default()
-}
-
-fn starting_codecs(lab: &Lab, arguments: &Up) -> Result<Vec<StartingCodec>, Error> {
-    let sources = if arguments.codecs.is_empty() {
-        STARTING_CODECS.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect()
-    } else {
-        arguments.codecs.iter().map(|path| run::read_source(path)).collect::<Result<Vec<_>, _>>()?
-    };
-    let declared = |(name, source): (String, String)| {
-        let declaration = aiv1_lab::declaration(lab, &name, &source, &Limits::default())?;
-        Ok(StartingCodec { name, source, declaration })
-    };
-    sources.into_iter().map(declared).collect()
-}
-
-/// Sweeps what has expired, at the start and every so often.
-async fn sweep(store: EmbeddedStore, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        match store.sweep().await {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "objects whose lifecycle had ended are gone"),
-            Err(error) => {
-                tracing::warn!(error = aiv1_lab::chain(&error), "expired objects could not be swept");
-            }
-        }
-    }
 }
 
 fn say(line: &str) {

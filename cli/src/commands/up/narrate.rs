@@ -75,10 +75,10 @@ impl Narrator {
         let counts = self.catalog.counts().await?;
         let at_work = page.iter().filter_map(at_work).collect::<Vec<_>>().join(" · ");
         let idle = if at_work.is_empty() { "waiting for work".to_owned() } else { at_work };
-        self.bar.set_message(format!(
+        self.bar.set_message(printable(&format!(
             "{idle} — {} successful, {} failed, {} queued",
             counts.successful, counts.failed, counts.queued
-        ));
+        )));
         self.revision = Some(revision);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What runs beside the site: the consumer of rebuilds, the workers, the loop.
+//! What runs beside the site: the sweep, the consumer of rebuilds, the workers, the loop.
 
 use super::directory::{DataDirectory, TokenFile};
 use super::{UpError, say};
@@ -8,6 +8,7 @@ use aiv1_model::Settings;
 use aiv1_orchestrator::{Budget, Config, Orchestrator, StartingCodec, Stopped};
 use aiv1_regenerate_video::Rebuilder;
 use aiv1_store::Catalog;
+use aiv1_store_embedded::EmbeddedStore;
 use aiv1_web::Services;
 use aiv1_worker::{Bounds, ClipCache, Worker};
 use std::sync::Arc;
@@ -21,6 +22,27 @@ const CLIP_BYTES: u64 = 20 << 30;
 const KEEP_FREE: u64 = 1 << 30;
 /// How often it is looked whether everything that was proposed has ended.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often objects whose lifecycle has ended are swept.
+const SWEEP: Duration = Duration::from_mins(10);
+
+/// Sweeps what has expired, at the start and every so often.
+pub(super) async fn sweep(store: EmbeddedStore, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match store.sweep().await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "objects whose lifecycle had ended are gone"),
+            Err(error) => {
+                tracing::warn!(error = aiv1_lab::chain(&error), "expired objects could not be swept");
+            }
+        }
+    }
+}
 
 /// Makes again what expired, whenever somebody asks.
 pub(super) fn rebuild(
@@ -36,37 +58,42 @@ pub(super) fn rebuild(
     tasks.spawn(aiv1_regenerate_video::serve(rebuilder, shutdown.clone()));
 }
 
-/// Starts the workers. Their names stay the same from start to start, so that what one held when the plug was pulled is
+/// Makes the workers. Their names stay the same from start to start, so that what one held when the plug was pulled is
 /// taken over at once.
-pub(super) fn work(
-    tasks: &mut JoinSet<()>,
+pub(super) fn workers(
     count: u16,
     lab: &Arc<Lab>,
     directory: &DataDirectory,
     (url, tokens): (&str, &TokenFile),
-    shutdown: &CancellationToken,
-) -> Result<(), UpError> {
+) -> Result<Vec<(String, Worker)>, UpError> {
     let bounds = Bounds { bytes: CLIP_BYTES, keep_free: KEEP_FREE };
     let clips =
         ClipCache::open(&directory.join("clips"), bounds).map_err(|error| UpError::Worker(error.into()))?;
-    for number in 1..=count {
+    let named = |number| {
         let name = format!("local-{number}");
         let config = aiv1_worker::Config {
             url: url.to_owned(),
             token: Some(tokens.worker.clone()),
             folder: directory.join("worker").join(&name),
-            name,
+            name: name.clone(),
             listen: None,
         };
         let worker = Worker::new(config, lab.clone(), clips.clone()).map_err(UpError::Worker)?;
+        Ok((name, worker))
+    };
+    (1..=count).map(named).collect()
+}
+
+/// Starts them.
+pub(super) fn work(tasks: &mut JoinSet<()>, workers: Vec<(String, Worker)>, shutdown: &CancellationToken) {
+    for (name, worker) in workers {
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
             if let Err(error) = worker.run(shutdown).await {
-                say(&format!("a worker ended: {}", aiv1_lab::chain(&error)));
+                say(&format!("worker {name} ended: {}", aiv1_lab::chain(&error)));
             }
         });
     }
-    Ok(())
 }
 
 /// Starts the loop; with `--exit-when-done` it also ends everything once what it proposed is measured.

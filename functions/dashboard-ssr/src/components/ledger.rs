@@ -15,7 +15,8 @@ pub(crate) fn ledger(tab: Status, rows: &[Summary]) -> Markup {
         Status::Successful => ("Saving at equal quality", "Decoding", "Ended"),
         Status::InProgress => ("Phase", "Worker", "Since"),
         Status::Failed => ("Why", "Phase", "Ended"),
-        Status::Queued | Status::Other => ("Waiting", "Attempts", "Submitted"),
+        Status::Queued => ("Waiting", "Attempts", "Submitted"),
+        Status::Other => ("Outcome", "Attempts", "Ended"),
     };
     html! {
         @if rows.is_empty() {
@@ -64,7 +65,7 @@ fn cells(tab: Status, row: &Summary, labels: [&str; 3]) -> Markup {
                             span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } }
                             (ruler(saving.bd_rate))
                         }
-                        None => { (ABSENT) span.hidden { " no saving is stated" } }
+                        None => { (ABSENT) " " span.hint { "none stated" } }
                     }
                 }
                 td data-label=(third) {
@@ -90,7 +91,12 @@ fn cells(tab: Status, row: &Summary, labels: [&str; 3]) -> Markup {
                 td data-label=(third) { (text::or_absent(row.failure.as_ref().map(|failure| text::phase(failure.phase)))) }
                 td data-label=(fourth) { (text::when_or_absent(row.ended_at)) }
             }
-            Status::Queued | Status::Other => {
+            Status::Other => {
+                td data-label=(second) { "cancelled" }
+                td data-label=(third) { (row.attempt) }
+                td data-label=(fourth) { (text::when_or_absent(row.ended_at)) }
+            }
+            Status::Queued => {
                 td data-label=(second) { "for a worker" }
                 td data-label=(third) { (row.attempt) }
                 td data-label=(fourth) { (text::when(row.submitted_at)) }
@@ -123,7 +129,7 @@ const fn nothing(tab: Status) -> &'static str {
         Status::InProgress => "No worker is running an experiment right now.",
         Status::Queued => "Nothing is waiting for a worker.",
         Status::Failed => "No experiment of this kind has failed.",
-        Status::Other => "Nothing here.",
+        Status::Other => "No experiment of this kind was cancelled.",
     }
 }
 

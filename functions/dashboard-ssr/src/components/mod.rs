@@ -6,4 +6,4 @@ mod parts;
 
 pub(crate) use figures::{chart, ruler};
 pub(crate) use ledger::{ledger, pager, progress_of};
-pub(crate) use parts::{arm_of, badge, card, headline, parameters_in_brief, table, under_megabit};
+pub(crate) use parts::{arm_of, badge, card, footage, headline, parameters_in_brief, table, under_megabit};

@@ -2,7 +2,7 @@
 
 use crate::components::ruler;
 use crate::text::{self, ABSENT};
-use aiv1_model::{Arm, Declaration, Parameters, Saving, Status, Summary, UnderMegabit};
+use aiv1_model::{Arm, ClipInfo, Declaration, Metric, Parameters, Saving, Status, Summary, UnderMegabit};
 use maud::{Markup, html};
 
 /// Where an experiment stands: a sign and a word, so that colour is not all that tells.
@@ -43,6 +43,24 @@ pub(crate) fn headline(saving: Option<&Saving>) -> Markup {
     }
 }
 
+/// What it was measured on: how little or how much stands near every headline.
+pub(crate) fn footage(clips: &[ClipInfo]) -> Markup {
+    let frames = text::grouped(clips.iter().map(|clip| clip.frames).sum());
+    html! {
+        @match clips {
+            [clip] => { "one clip, " bdi { (text::name(&clip.name)) } ", " (frames) " frames" }
+            _ => { (clips.len()) " clips, " (frames) " frames in all" }
+        }
+    }
+}
+
+/// The anchors against which a saving over all clips is stated.
+fn stated_against(summary: &Summary) -> String {
+    let savings = summary.findings.iter().flat_map(|findings| &findings.savings);
+    let whole = savings.filter(|saving| saving.metric == Metric::PsnrY && saving.refused == 0);
+    whole.take(8).map(|saving| text::name(&saving.anchor)).collect::<Vec<_>>().join(", ")
+}
+
 /// One experiment as a card.
 pub(crate) fn card(place: usize, summary: &Summary) -> Markup {
     let findings = summary.findings.as_ref();
@@ -57,6 +75,7 @@ pub(crate) fn card(place: usize, summary: &Summary) -> Markup {
                 div { dt { "Decoding" } dd { (text::fuel_per_pixel(findings.and_then(|findings| findings.decode_fuel_per_pixel))) } }
                 div { dt { "Decoder" } dd { (text::or_absent(findings.and_then(|findings| findings.decoder_gzip_bytes).map(|size| format!("{} gz", text::bytes(size))))) } }
                 div { dt { "By" } dd { (text::arm(summary.arm)) } }
+                div { dt { "A saving is stated against" } dd { bdi { (stated_against(summary)) } } }
             }
         }
     }

@@ -127,7 +127,7 @@ fn side_table(found: &[(Experiment, Option<Record>)], caption: &str, first: &str
 fn summary(found: &[(Experiment, Option<Record>)]) -> Markup {
     let findings = |one: &Experiment| one.findings.clone();
     let rows = html! {
-        tr { th scope="row" { "Experiment" } @for (one, _) in found { td { a href=(format!("/blog/{}", one.id)) { "No. " (one.number) } " " (badge(one.status)) } } }
+        tr { th scope="row" { "Experiment" } @for (one, _) in found { td { a href=(format!("/blog/{}", one.id)) { "No. " (one.number) } " " (badge(one.status)) " " code.hint { (one.id.as_str().chars().take(12).collect::<String>()) } } } }
         tr { th scope="row" { "Proposed by" } @for (one, _) in found { td { (text::arm(one.origin.arm)) } } }
         tr {
             th scope="row" { "Against its strongest anchor" }
@@ -144,7 +144,7 @@ fn summary(found: &[(Experiment, Option<Record>)]) -> Markup {
         tr { th scope="row" { "Encoding, at most" } @for (one, _) in found { td { (text::fuel_per_pixel(findings(one).and_then(|findings| findings.encode_fuel_per_pixel))) } } }
         tr { th scope="row" { "Decoder, compressed" } @for (one, _) in found { td { (text::or_absent(findings(one).and_then(|findings| findings.decoder_gzip_bytes).map(text::bytes))) } } }
     };
-    side_table(found, "Side by side", "", &rows)
+    side_table(found, "Side by side", "What", &rows)
 }
 
 fn savings(found: &[(Experiment, Option<Record>)]) -> Markup {

@@ -99,15 +99,15 @@ fn intro() -> Markup {
 fn tally(counts: &Counts, listing: &Listing) -> Markup {
     html! {
         section.tally aria-label="Counts" {
-            @for (word, status) in TABS {
+            @for (word, status) in TABS.into_iter().filter(|(_, status)| *status != Status::Other) {
                 a class=(word) href=(listing.tab(status).href()) {
-                    span.count data-count=(word) { (text::grouped(counts.of(status))) }
+                    span.count data-count=(word) { (text::grouped(counts.of(status))) } " "
                     span.name { (text::status(status)) }
                 }
             }
             p.total {
-                span.count data-count="total" { (text::grouped(counts.total)) }
-                span.name { "experiments" @if counts.other > 0 { ", " (text::grouped(counts.other)) " cancelled" } }
+                span.count data-count="total" { (text::grouped(counts.total)) } " "
+                span.name { "experiments" @if counts.other > 0 { ", " a href=(listing.tab(Status::Other).href()) { (text::grouped(counts.other)) " cancelled" } } }
             }
             p.news role="status" data-news="" {}
         }
@@ -120,7 +120,8 @@ fn experiments(listing: &Listing, counts: &Counts, list: &Page, codecs: &[Codec]
             h2 #experiments-heading { "Experiments" }
             nav.tabs aria-label="Experiments by status" {
                 ul {
-                    @for (word, status) in TABS {
+                    // What was cancelled is rare: its tab is there when it has something to show.
+                    @for (word, status) in TABS.into_iter().filter(|(_, status)| *status != Status::Other || counts.other > 0 || listing.tab == Status::Other) {
                         li {
                             a href=(listing.tab(status).href()) aria-current=[(status == listing.tab).then_some("page")] {
                                 (text::status(status)) " " span.count data-count=(word) { (text::grouped(counts.of(status))) }

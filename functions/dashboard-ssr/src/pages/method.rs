@@ -83,7 +83,7 @@ fn certificate() -> Markup {
     html! {
         section #saving aria-labelledby="saving-heading" {
             h2 #saving-heading { "A saving at equal quality" }
-            p { "A bitrate alone says nothing: any codec can send less and look worse. So curves of rate over quality are compared where both cover the same quality (Bjøntegaard’s method, by piecewise cubics). −12 % means: at the same quality, on average, 12 % fewer bits. The headline is the saving against the strongest anchor, that is, the least favourable figure, over all clips." }
+            p { "A bitrate alone says nothing: any codec can send less and look worse. So curves of rate over quality are compared where both cover the same quality (Bjøntegaard’s method, by piecewise cubics). −12 % means: at the same quality, on average, 12 % fewer bits. The headline is the least favourable of the savings that can be stated over all clips, one for each anchor; the experiment’s page names the anchors against which none can be." }
             h3 #certificate { "Its certificate" }
             p { "Each figure carries what it rests on, and is refused, with the reason, where that does not hold:" }
             ul {

@@ -1,6 +1,6 @@
 //! The parts of the dashboard that are the same on each of its tabs: best results, figures, workers, queue.
 
-use crate::components::{card, chart, table};
+use crate::components::{card, chart, footage, table};
 use crate::error::PageError;
 use crate::render::Pages;
 use crate::text::{self, ABSENT};
@@ -33,7 +33,13 @@ pub(crate) async fn top(pages: &Pages) -> Result<Markup, PageError> {
             @if best.is_empty() {
                 p.empty { "No experiment has a saving to state yet. The first ones take a few minutes." }
             } @else {
-                p.hint { "Against the strongest anchor of each, over all of its clips. Left of the line needs fewer bits." }
+                p.hint {
+                    "Each against the strongest anchor that a saving can be stated against, over all of its clips; left of the line needs fewer bits. "
+                    @if let (Some(first), Some(record)) = (best.first(), &record) {
+                        "No. " (first.number) " was measured on " (footage(&record.clips)) @if record.clips.len() == 1 { ": that says little about other footage" } ". "
+                    }
+                    a href="/method#saving" { "How it is compared" } "."
+                }
                 div.cards { @for (index, summary) in best.iter().enumerate() { (card(index + 1, summary)) } }
             }
         }

@@ -50,7 +50,7 @@ async fn the_script_s_question_is_answered_with_what_moves_and_nothing_else() {
     let address = shown.attributes("[data-refresh]", "data-refresh")[0].clone();
     assert_eq!(address, "/partials/live?tab=in_progress");
     let part = site.page(&address).await;
-    assert_eq!(part.texts("[data-count]"), ["3", "1", "1", "1", "6"]);
+    assert_eq!(part.texts("[data-count]"), ["3", "1", "1", "1", "0", "6"]);
     assert_eq!(part.attributes("[data-ended]", "data-ended"), shown.attributes("[data-ended]", "data-ended"));
     assert_eq!(part.text("[data-live=list] .progress"), "Execution 50 %");
     assert!(part.all("nav, h1, script, svg.chart").is_empty());

@@ -93,7 +93,7 @@ async fn an_experiment_says_what_was_tried_what_came_out_and_what_it_rests_on() 
         "a low rate never stands without its quality"
     );
     let links = page.attributes("#files a[download]", "href");
-    for name in ["decoder", "bundle", "source", "record", "manifest"] {
+    for name in ["decoder", "source", "record", "manifest"] {
         assert!(links.contains(&format!("/api/experiments/{}/{name}", ids.best)), "{name}");
     }
     assert!(
@@ -145,6 +145,8 @@ async fn what_nobody_measured_is_an_em_dash_and_never_a_nought() {
     let page = site.page(&format!("/blog/{id}")).await;
     assert_eq!(page.text("h1"), "transform: measured, no saving to state");
     assert_eq!(page.text(".big .headline"), "—");
+    let lead = page.text("#after .lead");
+    assert!(lead.contains("its luma PSNR reaches from") && lead.contains("the anchors’ from"), "{lead}");
     let savings = page.texts("#after table:first-of-type tbody tr");
     assert_eq!(
         savings[1],
@@ -152,7 +154,7 @@ async fn what_nobody_measured_is_an_em_dash_and_never_a_nought() {
     );
     assert!(page.text("#before").contains("No reason was given."));
     let list = site.page("/").await;
-    assert_eq!(list.text(".ledger .saving"), "— no saving is stated");
+    assert_eq!(list.text(".ledger .saving"), "— none stated");
     assert!(list.text("#best ~ .empty").contains("No experiment has a saving to state yet"));
     let site = Site::empty();
     let page = site.page("/").await;
@@ -161,11 +163,52 @@ async fn what_nobody_measured_is_an_em_dash_and_never_a_nought() {
 }
 
 #[tokio::test]
+async fn a_headline_says_what_it_was_measured_on_and_which_anchors_it_leaves_out() {
+    let site = Site::empty();
+    site.lab.furnish().await;
+    site.lab.submit(Arm::Search, 1.0, "").await;
+    let id = site
+        .lab
+        .end("bench-1", |submission| {
+            let mut record = sample::record(submission, 0.8);
+            let strongest = |set: &&mut aiv1_model::SetComparison| set.anchor == "svt-av1-8";
+            for set in record.set.iter_mut().filter(strongest) {
+                (set.bd_rate, set.refused) = (None, 3);
+            }
+            record
+        })
+        .await;
+    let page = site.page(&format!("/blog/{id}")).await;
+    let lead = page.text("#after .lead");
+    assert!(lead.ends_with("x265-medium, the strongest anchor that a saving can be stated against, on 3 clips, 360 frames in all."), "{lead}");
+    assert!(
+        page.text("#after .warning").starts_with("Against svt-av1-8 no saving at equal PSNR-Y can be stated")
+    );
+    let front = site.page("/").await;
+    assert!(front.text("#best ~ .hint").contains("No. 1 was measured on 3 clips, 360 frames in all"));
+    assert!(front.text(".card .facts").ends_with("A saving is stated against x264-medium, x265-medium"));
+}
+
+#[tokio::test]
+async fn what_was_cancelled_has_a_tab_as_soon_as_there_is_any() {
+    let (site, ids) = Site::furnished().await;
+    assert_eq!(site.page("/").await.all(".tabs a").len(), 4);
+    site.lab.catalog.cancel(&ids.queued).await.unwrap();
+    let page = site.page("/").await;
+    assert_eq!(page.texts(".tabs a").last().unwrap(), "Cancelled 1");
+    assert_eq!(page.text(".tally .total"), "6 experiments, 1 cancelled");
+    let page = site.page(&page.attributes(".tally .total a", "href")[0].replace("#experiments", "")).await;
+    assert_eq!(page.attributes(".ledger .what a", "href"), [format!("/blog/{}", ids.queued)]);
+    assert_eq!(page.texts(".ledger td")[1], "cancelled");
+}
+
+#[tokio::test]
 async fn experiments_are_compared_side_by_side_on_the_same_clips() {
     let (site, ids) = Site::furnished().await;
     let page = site.page(&format!("/compare?ids={},{}&ids={}", ids.best, ids.first, ids.failed)).await;
     let heads = page.texts("main .wide:first-of-type thead th");
-    assert_eq!(heads[..4], ["", "transform No. 3", "transform No. 1", "transform No. 4"]);
+    assert!(page.texts("main th").iter().all(|head| !head.is_empty()), "a head without a word");
+    assert_eq!(heads[..4], ["What", "transform No. 3", "transform No. 1", "transform No. 4"]);
     let rows = page.texts("main tbody tr");
     assert!(rows.contains(&"svt-av1-8 PSNR-Y −14.9 % +27.7 % —".to_owned()), "{rows:#?}");
     assert!(rows.iter().any(|row| row.starts_with("lambda_scale 1.3 1 1.7")), "{rows:#?}");

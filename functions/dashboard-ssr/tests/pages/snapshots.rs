@@ -18,7 +18,7 @@ fn redacted(text: &str) -> String {
         let core = word.trim_end_matches(['…', '.', ',']);
         let hex = core.len() >= 12 && core.bytes().all(|byte| byte.is_ascii_hexdigit());
         match core.strip_prefix("exp_") {
-            Some(rest) if rest.len() == 16 => "[id]".to_owned(),
+            Some(rest) if matches!(rest.len(), 8 | 16) => "[id]".to_owned(),
             _ if hex => "[digest]".to_owned(),
             _ => word.to_owned(),
         }

@@ -43,6 +43,23 @@ async fn a_preview_is_asked_for_once_shown_underway_and_then_played() {
 }
 
 #[tokio::test]
+async fn a_bundle_is_packed_first_and_then_offered() {
+    let (site, ids) = Site::furnished().await;
+    let plain = site.page(&format!("/blog/{}", ids.best)).await;
+    let link = plain.attributes("#files a[data-bundle]", "href")[0].replace("#files", "");
+    assert_eq!(plain.text("[data-packing]"), "");
+    let answer = site.get(&link).await;
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert!(answer.body.contains("<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>"));
+    assert!(answer.document().text("[data-packing]").starts_with("It is being packed."));
+    let target = Rebuild::Bundle { experiment: ids.best.clone() };
+    site.lab.blobs.put(&target.key(), "an archive".into()).await.unwrap();
+    let there = site.page(&link).await;
+    let download = format!("/api/experiments/{}/bundle", ids.best);
+    assert_eq!(there.attributes("[data-packing] a[download]", "href"), [download]);
+}
+
+#[tokio::test]
 async fn frames_are_drawn_from_the_stored_record_and_kept_for_ever() {
     let (site, ids) = Site::furnished().await;
     let page = site.page(&format!("/blog/{}?q=40", ids.best)).await;

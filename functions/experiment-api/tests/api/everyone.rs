@@ -59,7 +59,7 @@ async fn a_query_that_makes_no_sense_is_refused_with_its_bound() {
     let wrong = [
         ("limit=0", "1 to 200"),
         ("limit=201", "1 to 200"),
-        ("limit=-1", "is not a number"),
+        ("limit=-1", "the query does not read: limit: \"-1\" does not fit: invalid digit"),
         ("status=done", "in_progress"),
         ("order=worst", "newest"),
         ("codec=abc", "64 lower-case hexadecimal digits"),
@@ -136,6 +136,8 @@ async fn what_does_not_exist_is_a_404_that_helps() {
     };
     said(&format!("/api/experiments/{}", nobody()), "there is no experiment").await;
     said("/api/experiments/12", "16 lower-case hexadecimal digits").await;
+    let start = site.get("/api/experiments/12").await.problem();
+    assert!(start.starts_with("\"12\" is not an experiment id"), "{start}");
     said(&format!("/api/experiments/{}", "x".repeat(5_000)), "is not an experiment id").await;
     said(&format!("/api/codecs/{}", Digest::of(b"none")), "there is no codec").await;
     said("/api/codecs/none", "64 lower-case hexadecimal digits").await;
@@ -144,6 +146,18 @@ async fn what_does_not_exist_is_a_404_that_helps() {
     said("/api/experiments/", "openapi.json").await;
     let experiment = site.submit(&submission(1)).await;
     said(&format!("/api/experiments/{}/points.csv", experiment.id), "nothing of it is published").await;
+}
+
+#[tokio::test]
+async fn options_says_what_there_is_and_a_preflight_lets_others_read_only() {
+    let site = open().await;
+    let plain = site.method(Method::OPTIONS, "/api/experiments").await;
+    assert_eq!((plain.status, plain.header("allow"), plain.body.len()), (204, "GET,HEAD,POST", 0));
+    let preflight = axum::http::Request::options("/api/experiments").header("origin", "https://other.test");
+    let preflight = preflight.header("access-control-request-method", "POST");
+    let answer = site.send(preflight.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, "GET, HEAD"));
+    assert!(!answer.header("access-control-allow-headers").contains("authorization"));
 }
 
 #[tokio::test]

@@ -86,6 +86,8 @@ async fn what_cannot_be_measured_is_refused_by_name_and_nothing_is_queued() {
         (with("source", "x".repeat(1 + Submission::MAX_SOURCE_BYTES as usize)), "262145 bytes".to_owned()),
         (with("rationale", "x".repeat(4_097)), "4097 bytes".to_owned()),
         (with("rationale", "bell \u{7}"), "control character".to_owned()),
+        (with("rationale", "no XML \u{ffff}"), "control character".to_owned()),
+        (with("parameters", json!({ "x": [1] })), "the body does not fit: parameters.x".to_owned()),
         (with("priority", 1), "unknown field `priority`".to_owned()),
         (json!({ "codec": "mine" }), "missing field `source`".to_owned()),
         (json!([]), "at line 1 column".to_owned()),

@@ -3,7 +3,9 @@
 use crate::open;
 use crate::support::{Answer, Bundle, SOURCE, SUBMIT, Site, WORKER, failure, record, submission, worker};
 use aiv1_model::api::{Claim, ClaimRequest, Heartbeat, Holder, PhaseReport, ResultReport, WorkResult};
-use aiv1_model::{BundleRef, Digest, Experiment, Fault, Phase, PhaseOutcome, PhaseRecord, Record, Status};
+use aiv1_model::{
+    BundleRef, Decibels, Digest, Experiment, Fault, Phase, PhaseOutcome, PhaseRecord, Record, Status,
+};
 use aiv1_store::{BlobKey, ObjectKind};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -182,6 +184,109 @@ async fn refused(change: impl FnOnce(Record) -> Bundle, withhold: Option<&str>) 
     answer.problem()
 }
 
+/// A bundle whose record says something else than was measured; every other file is as it was.
+fn altered(mut record: Record, change: Change) -> Bundle {
+    let mut files = Bundle::of(record.clone()).files;
+    change(&mut record);
+    files.retain(|(path, _)| path != "record.json" && path != "manifest.json");
+    let mut text = serde_json::to_vec(&record).unwrap();
+    text.push(b'\n');
+    files.push(("record.json".to_owned(), text));
+    Bundle::sealed(record, files)
+}
+
+#[tokio::test]
+async fn a_success_that_does_not_follow_from_its_own_measurements_is_refused_by_the_figure() {
+    let honest = record(&submission(1), Status::Successful);
+    assert!(honest.comparisons[0].bd_rate.pchip.is_some(), "there is something to forge");
+    let changes: [(&str, Change); 24] = [
+        ("record.comparisons[0].bd_rate.pchip", |it| it.comparisons[0].bd_rate.pchip = Some(-90.0)),
+        ("record.comparisons[0].bd_rate.certificate.overlap", |it| {
+            it.comparisons[0].bd_rate.certificate.overlap = 0.99;
+        }),
+        ("record.comparisons is a list of 0", |it| it.comparisons.clear()),
+        ("record.set[0].bd_rate.mean", |it| it.set[0].bd_rate.as_mut().unwrap().mean = -90.0),
+        ("record.set is a list of 2", |it| it.set.truncate(2)),
+        ("record.points[1].bitrate", |it| it.points[1].bitrate = 1.0),
+        ("record.points[1].stream.payload_bytes", |it| it.points[1].stream.payload_bytes = u64::MAX),
+        ("record.points[1].cost.decode_fuel_per_pixel", |it| it.points[1].cost.decode_fuel_per_pixel = 0.0),
+        ("record.points[1].quality.psnr_y", |it| it.points[1].quality.psnr_y = Decibels::Finite(60.0)),
+        ("record.points[1].quality.psnr_y", |it| it.points[1].quality.psnr_y = Decibels::Lossless),
+        ("record.points[1].quality.ssim_y", |it| it.points[1].quality.ssim_y = 0.99),
+        ("record.points[1].quality.planes[0].squared_error", |it| {
+            it.points[1].quality.planes[0].squared_error = 1;
+        }),
+        ("record.points[1].quality.planes[0].samples", |it| it.points[1].quality.planes[0].samples *= 2),
+        ("record.points[1].quality.frames has 1 entries", |it| it.points[1].quality.frames.truncate(1)),
+        ("record.points[1].quality.frames[2]", |it| it.points[1].quality.frames[2].ssim_y = 1.5),
+        ("record.points[1].quality.frames[2]", |it| {
+            it.points[1].quality.frames[2].squared_error[1] = u64::MAX;
+        }),
+        ("record.points[1].quality.vmaf", |it| it.points[1].quality.vmaf = Some(100.0)),
+        ("record.anchors[4].quality.psnr_y", |it| it.anchors[4].quality.psnr_y = Decibels::Finite(1.0)),
+        ("record.anchors[4].bitrate", |it| it.anchors[4].bitrate *= 2.0),
+        ("record.anchors has 3 points", |it| it.anchors.truncate(3)),
+        ("record.anchors must have each", |it| it.anchors.clear()),
+        ("record.anchors must have each", |it| it.anchors[0].encode.anchor = "x264-ultrafast".to_owned()),
+        ("record.clips[0].frames", |it| it.clips[0].frames = 1),
+        ("record.clips[0].format", |it| it.clips[0].format.frame_rate.numerator = 1),
+    ];
+    for (said, change) in changes {
+        let answer = refused(|record| altered(record, change), None).await;
+        assert!(answer.contains(said), "{said}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_lacks_what_was_asked_for_is_refused() {
+    let changes: [(&str, Change); 12] = [
+        ("record.clips[0].name", |it| it.clips[0].name = "other".to_owned()),
+        ("record.points has 0 entries", |it| it.points.clear()),
+        ("record.points has 4 entries", |it| it.points.reverse()),
+        ("record.points has 4 entries", |it| it.points[3] = it.points[2].clone()),
+        ("record.points has 4 entries", |it| it.points[0].clip = Digest::of(b"other")),
+        ("record.points[0].stream.path", |it| it.points[0].stream = it.points[3].stream.clone()),
+        ("record.codec.decoder", |it| it.codec.decoder = None),
+        ("record.codec.declaration", |it| it.codec.declaration = None),
+        ("record.parameters", |it| it.parameters.clear()),
+        ("record.phases", |it| it.phases[0].outcome = PhaseOutcome::Failed),
+        ("record.clips[0].source.sha256", |it| it.clips[0].source.sha256 = Digest::of(b"other")),
+        ("clips/", |it| it.clips[0].source.bundled = Some("clips/none.mkv".to_owned())),
+    ];
+    for (said, change) in changes {
+        let answer = refused(|record| altered(record, change), None).await;
+        assert!(answer.contains(said), "{said}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_may_have_stopped_on_the_way_but_claims_no_savings() {
+    let failed = |record: Record| {
+        let mut failed = crate::support::record(&submission(1), Status::Failed);
+        failed.codec = record.codec.clone();
+        failed.points = record.points[..2].to_vec();
+        failed.anchors.clone_from(&record.anchors);
+        failed
+    };
+    let changes: [(&str, Change); 2] = [
+        ("record.comparisons is a list of 3", |it| {
+            it.comparisons = aiv1_quality::comparisons(&it.points, &it.anchors);
+        }),
+        ("record.failure.fault", |it| it.failure.as_mut().unwrap().fault = Fault::Infrastructure),
+    ];
+    for (said, change) in changes {
+        let answer = refused(|record| altered(failed(record), change), None).await;
+        assert!(answer.contains(said), "{said}: {answer}");
+    }
+    let site = open().await;
+    site.submit(&submission(1)).await;
+    let (experiment, holder) = site.claim().await;
+    let bundle = Bundle::of(failed(record(&experiment.submission, Status::Successful)));
+    site.upload(&bundle).await;
+    let answer = publish(&site, &experiment, &holder, &bundle.reference).await;
+    assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("failed")), "{answer:?}");
+}
+
 #[tokio::test]
 async fn a_record_that_answers_another_question_is_refused_by_the_field_that_differs() {
     let changes: [(&str, Change); 12] = [
@@ -199,20 +304,7 @@ async fn a_record_that_answers_another_question_is_refused_by_the_field_that_dif
         ("streams/", |it| it.points[0].stream.sha256 = Digest::of(b"other")),
     ];
     for (field, change) in changes {
-        let said = refused(
-            |mut record| {
-                change(&mut record);
-                let original = Bundle::of(crate::support::record(&submission(1), Status::Successful));
-                let mut files = original.files;
-                files.retain(|(path, _)| path != "record.json" && path != "manifest.json");
-                let mut text = serde_json::to_vec(&record).unwrap();
-                text.push(b'\n');
-                files.push(("record.json".to_owned(), text));
-                Bundle::sealed(record, files)
-            },
-            None,
-        )
-        .await;
+        let said = refused(|record| altered(record, change), None).await;
         assert!(said.contains(field), "{field}: {said}");
     }
 }

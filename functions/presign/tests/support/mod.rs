@@ -4,11 +4,11 @@
 
 use aiv1_model::api::{ClipEntry, Holder, WorkerInfo};
 use aiv1_model::{
-    AnchorEncode, AnchorPoint, Arm, BundleRef, ClipClass, ClipInfo, CodecInfo, ColorInfo, Cost, Decibels,
-    Digest, Experiment, ExperimentId, Failure, Fault, FrameQuality, FrameRate, Limits, Machine, Manifest,
-    ManifestEntry, ModuleInfo, Origin, Parameters, Phase, PhaseOutcome, PhaseRecord, PlaneError, Quality,
-    QualityTools, RECORD_VERSION, RatePoint, Record, Settings, SourceFile, Status, StreamInfo, Submission,
-    VideoFormat,
+    AnchorEncode, AnchorPoint, Arm, BundleRef, ClipClass, ClipInfo, CodecInfo, ColorInfo, Cost, Declaration,
+    DeclaredParameter, Digest, Experiment, ExperimentId, Failure, Fault, FrameQuality, FrameRate, Limits,
+    Machine, Manifest, ManifestEntry, ModuleInfo, Origin, ParameterKind, Parameters, Phase, PhaseOutcome,
+    PhaseRecord, Quality, QualityTools, RECORD_VERSION, RatePoint, Record, Settings, SourceFile, Status,
+    StreamInfo, Submission, VideoFormat,
 };
 use aiv1_store::{BlobKey, Clock, Ended, ManualClock, NewExperiment, ObjectKind};
 use aiv1_store_embedded::EmbeddedStore;
@@ -276,6 +276,7 @@ pub(crate) fn record(submission: &Submission, status: Status) -> Record {
         PhaseRecord { phase: Phase::Validation, started_at: start, ended_at: end, limit_ms: None, outcome };
     let points: Vec<RatePoint> = if failed { Vec::new() } else { points(submission) };
     let anchors: Vec<AnchorPoint> = if failed { Vec::new() } else { anchors() };
+    let comparisons = aiv1_quality::comparisons(&points, &anchors);
     Record {
         version: RECORD_VERSION,
         id: submission.id(),
@@ -291,17 +292,17 @@ pub(crate) fn record(submission: &Submission, status: Status) -> Record {
             toolchain_sha256: None,
             encoder: module(ENCODER),
             decoder: module(DECODER),
-            declaration: None,
+            declaration: (!failed).then(declaration),
         },
         asked: submission.parameters.clone(),
         parameters: submission.parameters.clone(),
         settings: submission.settings.clone(),
         clips: vec![clip().info],
         phases: vec![phase],
+        set: aiv1_quality::compare_set(&comparisons),
+        comparisons,
         points,
         anchors,
-        comparisons: Vec::new(),
-        set: Vec::new(),
         tools: QualityTools { psnr: "psnr 1".to_owned(), ssim: "ssim 1".to_owned(), vmaf: None },
         machine: Machine { cpu: None, threads: 2, lab: "1.2.3".to_owned(), ffmpeg: None },
         failure: failed.then(|| failure(Fault::Candidate)),
@@ -342,8 +343,8 @@ fn points(submission: &Submission) -> Vec<RatePoint> {
             cost: Cost {
                 encode_fuel: 1000,
                 decode_fuel: 100,
-                encode_fuel_per_pixel: 10.0,
-                decode_fuel_per_pixel: 1.0,
+                encode_fuel_per_pixel: clip().info.per_pixel(1000),
+                decode_fuel_per_pixel: clip().info.per_pixel(100),
                 encode_ms: 5,
                 decode_ms: 1,
                 peak_memory_bytes: 65_536,
@@ -374,25 +375,20 @@ fn anchors() -> Vec<AnchorPoint> {
     (1..=5).map(point).collect()
 }
 
+/// Every frame the same, but that the second has the least SSIM.
 fn quality(psnr: f64) -> Quality {
-    let samples = 64 * 64 * 30;
-    let squared_error = (255.0 * 255.0 * f64::from(samples) / 10_f64.powf(psnr / 10.0)).round() as u64;
-    let plane = PlaneError { squared_error, samples: u64::from(samples as u32) };
-    let psnr = Decibels::from_squared_error(squared_error, plane.samples);
-    Quality {
-        planes: [plane; 3],
-        psnr_y: psnr,
-        psnr_u: psnr,
-        psnr_v: psnr,
-        psnr_yuv: psnr,
-        ssim_y: 0.9,
-        worst_psnr_y: psnr,
-        worst_psnr_frame: 0,
-        worst_ssim_y: 0.8,
-        worst_ssim_frame: 1,
-        vmaf: None,
-        frames: vec![FrameQuality { squared_error: [1, 2, 3], ssim_y: 0.9 }; 30],
-    }
+    let squared_error = (255.0 * 255.0 * 64.0 * 64.0 / 10_f64.powf(psnr / 10.0)).round() as u64;
+    let frame =
+        FrameQuality { squared_error: [squared_error, squared_error / 4, squared_error / 4], ssim_y: 0.9 };
+    let mut frames = vec![frame; 30];
+    frames[1].ssim_y = 0.8;
+    aiv1_quality::summarise(64, 64, frames).unwrap()
+}
+
+fn declaration() -> Declaration {
+    let kind = ParameterKind::Int { min: 0, max: 1_000, default: 1 };
+    let strength = DeclaredParameter { name: "strength".to_owned(), help: HOSTILE.to_owned(), kind };
+    Declaration { abi: 1, about: HOSTILE.to_owned(), parameters: vec![strength] }
 }
 
 /// An id that nothing has.

@@ -1,10 +1,10 @@
 //! After: what came out, as savings at equal quality with what each rests on.
 
 use super::{CLIPS_AT_ONCE, Shown};
-use crate::components::{chart, headline, table, under_megabit};
+use crate::components::{chart, footage, headline, table, under_megabit};
 use crate::text::{self, ABSENT};
 use aiv1_charts::Theme;
-use aiv1_model::{ClipInfo, Comparison, Metric, Record, SetComparison};
+use aiv1_model::{ClipInfo, Comparison, Decibels, Digest, Metric, Record, Refusal, SetComparison};
 use maud::{Markup, html};
 
 /// Most rows of certificates; the record has them all.
@@ -22,10 +22,13 @@ pub(super) fn section(shown: &Shown) -> Markup {
                 div {
                     @match stated {
                         Some(saving) => p.lead {
-                            "At equal " (saving.metric) " it needs " (text::amount(saving.bd_rate)) " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } ", the strongest anchor here, over "
-                            (saving.clips) @if saving.clips == 1 { " clip." } @else { " clips." }
+                            "At equal " (saving.metric) " it needs " (text::amount(saving.bd_rate)) " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } ", the strongest anchor that a saving can be stated against, on " (footage(&record.clips)) "."
                         },
-                        None => p.lead { "No saving over all clips can be stated; the table says why." },
+                        None => p.lead { "No saving over all clips can be stated at equal " (Metric::PsnrY) "; the table says why. " (apart(record)) },
+                    }
+                    @let without = unstated(record);
+                    @if stated.is_some() && !without.is_empty() {
+                        p.hint.warning { "Against " bdi { (without.join(", ")) } " no saving at equal " (Metric::PsnrY) " can be stated over all clips: the table says why. A stronger one may be among them." }
                     }
                     @if let Some(point) = findings.and_then(|findings| findings.under_megabit.as_ref()) { p { (under_megabit(point)) } }
                     (costs(shown))
@@ -43,6 +46,38 @@ pub(super) fn section(shown: &Shown) -> Markup {
             (anchors(record))
         }
     }
+}
+
+/// Anchors that stand in no headline: at equal luma PSNR nothing is stated over all clips.
+fn unstated(record: &Record) -> Vec<String> {
+    let sets = record.set.iter().filter(|set| set.metric == Metric::PsnrY);
+    let without = sets.filter(|set| set.bd_rate.is_none() || set.refused > 0);
+    without.take(8).map(|set| text::name(&set.anchor)).collect()
+}
+
+/// Where curves hardly share a quality: from where to where each reaches, on the first such clip.
+fn apart(record: &Record) -> Markup {
+    let little = |one: &&Comparison| {
+        matches!(one.bd_rate.refusal, Some(Refusal::LittleOverlap { .. })) && one.metric == Metric::PsnrY
+    };
+    let Some(clip) = record.comparisons.iter().find(little).map(|one| one.clip) else { return html! {} };
+    let own = record.points.iter().map(|point| (point.clip, point.quality.psnr_y));
+    let anchors = record.anchors.iter().map(|point| (point.clip, point.quality.psnr_y));
+    let (Some(own), Some(anchors)) = (reach(own, &clip), reach(anchors, &clip)) else { return html! {} };
+    let name = record.clips.iter().find(|known| known.id == clip).map(|known| text::name(&known.name));
+    html! {
+        "On " bdi { (text::or_absent(name)) } " its luma PSNR reaches from " (own.0) " to " (own.1) ", the anchors’ from " (anchors.0) " to " (anchors.1)
+        ": rates are compared only at qualities that both reach."
+    }
+}
+
+/// The least and the greatest finite quality on a clip.
+fn reach(points: impl Iterator<Item = (Digest, Decibels)>, clip: &Digest) -> Option<(String, String)> {
+    let finite: Vec<f64> =
+        points.filter(|(on, _)| on == clip).filter_map(|(_, psnr)| psnr.finite()).collect();
+    let least = finite.iter().copied().reduce(f64::min)?;
+    let greatest = finite.iter().copied().reduce(f64::max)?;
+    Some((text::decibels(Decibels::Finite(least)), text::decibels(Decibels::Finite(greatest))))
 }
 
 /// The clips that are shown in full: all of a few, else the chosen one.
@@ -115,7 +150,7 @@ fn figure(record: &Record, set: Option<&SetComparison>) -> Markup {
             }
             None => {
                 (ABSENT) " "
-                span.hint {
+                span.hint.refused {
                     "refused on " (set.refused) @if set.refused == 1 { " clip" } @else { " clips" }
                     @if let Some(reason) = reason(record, set) { ": " (reason) }
                 }

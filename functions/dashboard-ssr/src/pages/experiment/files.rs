@@ -1,10 +1,11 @@
 //! What is kept of the experiment, and the command that derives every figure again.
 
 use super::Shown;
+use super::look::Made;
 use crate::text;
 use maud::{Markup, html};
 
-pub(super) fn section(shown: &Shown, public_url: &str) -> Markup {
+pub(super) fn section(shown: &Shown, public_url: &str, packed: &Made) -> Markup {
     let experiment = &shown.experiment;
     let Some(bundle) = &experiment.bundle else { return html! {} };
     let link = |name: &str| format!("/api/experiments/{}/{name}", experiment.id);
@@ -17,7 +18,11 @@ pub(super) fn section(shown: &Shown, public_url: &str) -> Markup {
                 @if let Some(decoder) = decoder {
                     li { a.button href=(link("decoder")) download="" { "Download decoder" } " " span.hint { (text::bytes(decoder.bytes)) " of WebAssembly without imports, " (text::bytes(decoder.gzip_bytes)) " compressed" } }
                 }
-                li { a.button href=(link("bundle")) download="" { "Bundle" } " " span.hint { "everything in one archive, " (text::bytes(bundle.bytes)) "; packed when asked for" } }
+                li {
+                    a.button href=(format!("/blog/{}?bundle=1#files", experiment.id)) rel="nofollow" data-bundle=(link("bundle")) { "Bundle" } " "
+                    span.hint { "everything in one archive, " (text::bytes(bundle.bytes)) "; packed when asked for" }
+                    p data-packing="" role="status" { (packing(packed, &link("bundle"), experiment.id.as_str())) }
+                }
                 li { a href=(link("source")) download="" { "Source" } " " span.hint { "one file" } }
                 li { a href=(link("record")) download="" { "Record" } " " span.hint { "every figure, frame by frame, as JSON" } }
                 li { a href=(link("manifest")) download="" { "Manifest" } " " span.hint { "every file with its SHA-256" } }
@@ -41,6 +46,21 @@ pub(super) fn section(shown: &Shown, public_url: &str) -> Markup {
                     @for clip in experiment.submission.clips.iter().take(32) { div { dt { "Clip" } dd { code { (clip) } } } }
                     @for earlier in &experiment.earlier { div { dt { "Earlier record" } dd { code { (earlier.record) } } } }
                 }
+            }
+        }
+    }
+}
+
+/// Where the archive stands that was asked for.
+fn packing(packed: &Made, download: &str, id: &str) -> Markup {
+    html! {
+        @match packed {
+            Made::NotAsked => {}
+            Made::There => { a href=(download) download="" { "Download the bundle" } }
+            Made::Underway => { span.rebuilding { "It is being packed. This page asks again by itself." } }
+            Made::Failed(reason) => {
+                span.failed { "It could not be packed: " bdi { (text::plain(reason, 400)) } } " "
+                a rel="nofollow" href=(format!("/blog/{id}?bundle=1&again=1#files")) { "Try again" }
             }
         }
     }

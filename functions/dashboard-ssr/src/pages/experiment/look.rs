@@ -41,9 +41,9 @@ impl Choice {
     }
 }
 
-/// The preview of the chosen point.
+/// What is made when somebody asks: the preview of the chosen point, the packed bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Video {
+pub(super) enum Made {
     /// Nobody asked for it.
     NotAsked,
     /// It is there.
@@ -54,30 +54,30 @@ pub(super) enum Video {
     Failed(String),
 }
 
-/// Looks whether the preview is there; otherwise asks for it. A failed one is asked for again only on request.
-pub(super) async fn video(
-    pages: &Pages,
-    id: &ExperimentId,
-    choice: &Choice,
-    question: &Question,
-) -> Result<Video, PageError> {
-    let target =
-        Rebuild::Video { experiment: id.clone(), clip: choice.clip, quality_index: choice.quality_index };
-    if pages.services.blobs.head(&target.key()).await?.is_some() {
-        return Ok(Video::There);
+impl Choice {
+    /// Its preview.
+    pub(super) fn preview(&self, id: &ExperimentId) -> Rebuild {
+        Rebuild::Video { experiment: id.clone(), clip: self.clip, quality_index: self.quality_index }
     }
-    let known = pages.services.catalog.rebuild(&target).await?;
+}
+
+/// Looks whether it is there; otherwise asks for it. What failed is asked for again only on request.
+pub(super) async fn made(pages: &Pages, target: &Rebuild, question: &Question) -> Result<Made, PageError> {
+    if pages.services.blobs.head(&target.key()).await?.is_some() {
+        return Ok(Made::There);
+    }
+    let known = pages.services.catalog.rebuild(target).await?;
     match known.map(|status| status.state) {
-        Some(RebuildState::Queued | RebuildState::Running) => Ok(Video::Underway),
-        Some(RebuildState::Failed { reason }) if question.get("again").is_none() => Ok(Video::Failed(reason)),
+        Some(RebuildState::Queued | RebuildState::Running) => Ok(Made::Underway),
+        Some(RebuildState::Failed { reason }) if question.get("again").is_none() => Ok(Made::Failed(reason)),
         _ => {
-            pages.services.catalog.request_rebuild(&target).await?;
-            Ok(Video::Underway)
+            pages.services.catalog.request_rebuild(target).await?;
+            Ok(Made::Underway)
         }
     }
 }
 
-pub(super) fn section(shown: &Shown, video: &Video) -> Markup {
+pub(super) fn section(shown: &Shown, video: &Made) -> Markup {
     let (Some(record), Some(choice)) = (&shown.record, &shown.choice) else { return html! {} };
     let id = &shown.experiment.id;
     let same = |point: &&RatePoint| point.clip == choice.clip && point.quality_index == choice.quality_index;
@@ -105,7 +105,7 @@ pub(super) fn section(shown: &Shown, video: &Video) -> Markup {
     }
 }
 
-fn screen(shown: &Shown, choice: &Choice, video: &Video) -> Markup {
+fn screen(shown: &Shown, choice: &Choice, video: &Made) -> Markup {
     let id = &shown.experiment.id;
     let pairs = |more: &[&'static str]| {
         let mut pairs = vec![("clip", choice.clip.to_string()), ("q", choice.quality_index.to_string())];
@@ -116,15 +116,15 @@ fn screen(shown: &Shown, choice: &Choice, video: &Video) -> Markup {
     let again = address(&format!("/blog/{id}"), &pairs(&["video", "again"])) + "#look";
     html! {
         @match video {
-            Video::NotAsked => {}
-            Video::There => {
+            Made::NotAsked => {}
+            Made::There => {
                 video controls preload="metadata" playsinline src=(source) {}
                 p.hint { "A preview in H.264, rebuilt from the stored stream at quality index " (choice.quality_index) ". The measured object is the stream, not this video." }
             }
-            Video::Underway => {
+            Made::Underway => {
                 p.rebuilding { "The preview is being rebuilt from the stored stream, every frame checked against its hash. This page asks again by itself." }
             }
-            Video::Failed(reason) => {
+            Made::Failed(reason) => {
                 p.failed { "The preview could not be rebuilt: " bdi { (text::plain(reason, 400)) } }
                 p { a rel="nofollow" href=(again) { "Try again" } }
             }

@@ -16,11 +16,12 @@ use crate::layout::{Head, Section};
 use crate::render::{HTML, Pages};
 use crate::{layout, text};
 use aiv1_model::{Declaration, Experiment, ExperimentId, Record, Status};
+use aiv1_store::Rebuild;
 use aiv1_web::Problem;
 use axum::extract::{Path, Query as Asked, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use look::Choice;
+use look::{Choice, Made, made};
 use maud::{Markup, html};
 
 /// How many clips are shown in full at once; more are reached through the choice of a clip.
@@ -52,8 +53,8 @@ pub(crate) async fn page(
 ) -> Result<Response, PageError> {
     let id = id_of(&id)?;
     let question = Question::new(pairs)?;
-    if question.get("video").is_some() {
-        // Whether a preview is there changes without the catalog: such a page is made each time.
+    if question.get("video").is_some() || question.get("bundle").is_some() {
+        // Whether a preview or a packed bundle is there changes without the catalog: such a page is made each time.
         let body = render(&pages, &id, &question).await?.into_string();
         let mut response = ([(header::CONTENT_TYPE, HTML)], body).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -76,8 +77,14 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
     let record = pages.services.catalog.record(id).await?;
     let choice = Choice::read(question, record.as_ref())?;
     let video = match &choice {
-        Some(choice) if question.get("video").is_some() => look::video(pages, id, choice, question).await?,
-        _ => look::Video::NotAsked,
+        Some(choice) if question.get("video").is_some() => made(pages, &choice.preview(id), question).await?,
+        _ => Made::NotAsked,
+    };
+    let packed = match &experiment.bundle {
+        Some(_) if question.get("bundle").is_some() => {
+            made(pages, &Rebuild::Bundle { experiment: id.clone() }, question).await?
+        }
+        _ => Made::NotAsked,
     };
     let code = code::read(pages, &experiment).await?;
     let declaration = match record.as_ref().and_then(|record| record.codec.declaration.clone()) {
@@ -99,7 +106,7 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
         description: &description,
         path: Some(&path),
         section: Some(Section::Blog),
-        refresh_without_script: if matches!(video, look::Video::Underway) {
+        refresh_without_script: if video == Made::Underway || packed == Made::Underway {
             Some(2)
         } else {
             moving.then_some(10)
@@ -129,7 +136,7 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
                 (look::section(&shown, &video))
             }
             (phases::section(&shown))
-            (files::section(&shown, &pages.services.site.public_url))
+            (files::section(&shown, &pages.services.site.public_url, &packed))
             (code::section(&shown, code.as_ref()))
         }
     };
