@@ -13,22 +13,22 @@ mod codec;
 mod digest;
 mod experiment;
 mod failure;
+mod findings;
 mod manifest;
 mod parameters;
 mod phase;
 mod quality;
 mod record;
+mod submission;
 
 pub use anchor::{AnchorEncode, AnchorPoint};
 pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison, Spread};
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
 pub use codec::{CodecInfo, ModuleInfo};
 pub use digest::{Digest, DigestError, Hasher};
-pub use experiment::{
-    Arm, BundleRef, Counts, Experiment, FailureSummary, Findings, Origin, Saving, Submission,
-    SubmissionError, Summary, UnderMegabit, Work,
-};
+pub use experiment::{Arm, BundleRef, Counts, Experiment, FailureSummary, Origin, Summary, Work};
 pub use failure::{Evidence, Failure, Fault};
+pub use findings::{Findings, Saving, UnderMegabit};
 pub use manifest::{Manifest, ManifestEntry};
 pub use parameters::{
     Declaration, DeclaredParameter, ParameterError, ParameterKind, ParameterValue, Parameters,
@@ -39,3 +39,4 @@ pub use record::{
     Cost, ExperimentId, Limits, Machine, RECORD_VERSION, RatePoint, Record, Settings, Status, StreamInfo,
     record_schema,
 };
+pub use submission::{Submission, SubmissionError};

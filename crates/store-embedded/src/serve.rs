@@ -6,12 +6,13 @@ use aiv1_store::{BlobKey, Clock};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures_util::StreamExt as _;
 use std::sync::Arc;
 use tower::ServiceExt as _;
+use tower_http::cors::{Any, CorsLayer};
 use tower_http::services::ServeFile;
 
 #[derive(Clone, Debug)]
@@ -24,9 +25,17 @@ struct Served {
 /// A refusal with its reason.
 type Refused = (StatusCode, String);
 
-/// `/blobs/…`.
+/// `/blobs/…`. Pages of every origin may read what a link opens, as they may read the API that gave it to them.
 pub(crate) fn router(files: Arc<Files>, secret: Arc<Secret>, clock: Arc<dyn Clock>) -> Router {
-    Router::new().route("/blobs/{*path}", get(read).put(put)).with_state(Served { files, secret, clock })
+    let readable = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .expose_headers([header::ETAG, header::CONTENT_RANGE, header::ACCEPT_RANGES]);
+    Router::new().route("/blobs/{*path}", get(read).put(put)).layer(readable).with_state(Served {
+        files,
+        secret,
+        clock,
+    })
 }
 
 impl Served {

@@ -305,3 +305,17 @@ async fn imported_experiments_are_listed_and_counted_like_others() {
     );
     assert_eq!(catalog.milestones().await.unwrap(), source.milestones().await.unwrap());
 }
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_read_what_a_link_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let (blobs, key) = (store.blobs(""), BlobKey::object(ObjectKind::Stream, Digest::of(b"stream")));
+    blobs.put(&key, Bytes::from_static(b"stream")).await.unwrap();
+    let options = LinkOptions { lifetime: SignedDuration::from_mins(15), attachment: None };
+    let link = blobs.link(&key, &options).await.unwrap();
+    let request = Request::get(&link.url).header("origin", "https://elsewhere.example");
+    let answer = store.router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+}

@@ -14,6 +14,17 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
+/// Memory that groups of pictures on their way may take together.
+const GOPS_BYTES: u64 = 480 << 20;
+
+/// As many threads as keep within `most` bytes: each has a group's coded bytes, and its pictures both in the sandbox and
+/// copied out of it; one more waits to be written.
+fn threads_within(most: u64, threads: NonZeroUsize, raw: u64, coded: u64) -> NonZeroUsize {
+    let each = raw.saturating_mul(2).saturating_add(coded).max(1);
+    let fitting = usize::try_from(most.saturating_sub(raw) / each).unwrap_or(usize::MAX);
+    NonZeroUsize::new(fitting.min(threads.get())).unwrap_or(NonZeroUsize::MIN)
+}
+
 /// Makes the preview in `directory`; its path and number of frames.
 pub(crate) async fn rebuild(
     rebuilder: &Rebuilder,
@@ -72,6 +83,9 @@ fn preview(
     let header = *reader.header();
     let options = Options { keyframe_interval: u32::from(header.gop_frames), ..Options::default() };
     let mut writer = Mp4Writer::create(out, &header.format, options)?;
+    let coded = reader.gops().iter().map(|gop| gop.payload_len).max().unwrap_or(0);
+    let raw = header.format.frame_bytes() * u64::from(header.gop_frames);
+    let threads = threads_within(GOPS_BYTES, threads, raw, u64::from(coded));
     decode_stream(&mut reader, &decoder, DecodeRange::ALL, threads, |Delivery { gop, .. }| {
         if stop.is_cancelled() {
             return Err(Error::Stopped);
@@ -79,4 +93,22 @@ fn preview(
         gop.frames().try_for_each(|frame| writer.push(frame)).map_err(Error::from)
     })?;
     Ok(writer.finish()?.frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_under_way_keep_within_their_bound_and_one_always_goes() {
+        let threads = |wanted, raw, coded| {
+            threads_within(480 << 20, NonZeroUsize::new(wanted).unwrap(), raw, coded).get()
+        };
+        let gop = 32 * 1920 * 1080 * 3 / 2;
+        assert_eq!(threads(2, gop, 1 << 20), 2, "a codec that compresses decodes 1080p on two threads");
+        assert_eq!(threads(2, gop, gop), 1, "one that does not, on one");
+        assert_eq!(threads(64, gop, 1 << 20), 2);
+        assert_eq!(threads(4, 1 << 40, 1 << 40), 1);
+        assert_eq!(threads(3, 0, 0), 3);
+    }
 }

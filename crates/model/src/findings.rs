@@ -1,0 +1,102 @@
+//! What an experiment showed, in brief: savings at equal quality, costs, and the point under a megabit.
+
+use crate::{Digest, Metric, Record};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Saving against one anchor over all clips, at equal quality: BD-rate by PCHIP, in percent; negative needs fewer bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Saving {
+    /// The anchor.
+    pub anchor: String,
+    /// Which quality is held equal.
+    pub metric: Metric,
+    /// Mean over the clips where a BD-rate is stated.
+    pub bd_rate: f64,
+    /// How many clips that are.
+    pub clips: usize,
+    /// Clips for which it was refused.
+    pub refused: usize,
+}
+
+/// A rate point under 1 Mbit/s on its clip, with its quality: the earlier system's `target_achieved`, never without it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnderMegabit {
+    /// The clip.
+    pub clip: Digest,
+    /// The quality index.
+    pub quality_index: u8,
+    /// Bits a second.
+    pub bitrate: f64,
+    /// Luma PSNR there.
+    pub psnr_y: crate::Decibels,
+    /// Luma SSIM there.
+    pub ssim_y: f64,
+}
+
+/// What an experiment showed, in brief; everything here is computed from its [`Record`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Findings {
+    /// The saving against the strongest anchor: the least favourable of the PSNR-Y savings. Absent unless one is stated
+    /// against every anchor that was asked for, on every clip: leaving out a strong one would flatter.
+    pub headline: Option<Saving>,
+    /// Against every anchor, for every metric, where stated.
+    pub savings: Vec<Saving>,
+    /// Most decode fuel a luma pixel of any point.
+    pub decode_fuel_per_pixel: Option<f64>,
+    /// Most encode fuel a luma pixel of any point.
+    pub encode_fuel_per_pixel: Option<f64>,
+    /// Compressed size of the decoder.
+    pub decoder_gzip_bytes: Option<u64>,
+    /// The best-looking point under 1 Mbit/s, if there is one.
+    pub under_megabit: Option<UnderMegabit>,
+}
+
+impl Findings {
+    /// What `record` shows.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let stated = record.set.iter().filter_map(|set| {
+            let spread = set.bd_rate?;
+            let (anchor, metric) = (set.anchor.clone(), set.metric);
+            Some(Saving { anchor, metric, bd_rate: spread.mean, clips: spread.clips, refused: set.refused })
+        });
+        let savings: Vec<Saving> = stated.collect();
+        // Of the savings that can be stated the least favourable is worth nothing while a stronger anchor's was refused.
+        let whole: Vec<&Saving> = savings
+            .iter()
+            .filter(|saving| saving.metric == Metric::PsnrY && saving.refused == 0)
+            .filter(|saving| record.settings.anchors.contains(&saving.anchor))
+            .collect();
+        let against_all = whole.len() == record.settings.anchors.len();
+        let strongest = whole.into_iter().max_by(|one, other| one.bd_rate.total_cmp(&other.bd_rate));
+        let most = |cost: fn(&crate::Cost) -> f64| {
+            record.points.iter().map(|point| cost(&point.cost)).reduce(f64::max)
+        };
+        let small = record.points.iter().filter(|point| point.bitrate < 1e6);
+        let best = small.max_by(|one, other| one.quality.ssim_y.total_cmp(&other.quality.ssim_y));
+        Self {
+            headline: strongest.filter(|_| against_all).cloned(),
+            decode_fuel_per_pixel: most(|cost| cost.decode_fuel_per_pixel),
+            encode_fuel_per_pixel: most(|cost| cost.encode_fuel_per_pixel),
+            decoder_gzip_bytes: record.codec.decoder.as_ref().map(|module| module.gzip_bytes),
+            under_megabit: best.map(|point| UnderMegabit {
+                clip: point.clip,
+                quality_index: point.quality_index,
+                bitrate: point.bitrate,
+                psnr_y: point.quality.psnr_y,
+                ssim_y: point.quality.ssim_y,
+            }),
+            savings,
+        }
+    }
+
+    /// The saving against one anchor at equal luma PSNR.
+    #[must_use]
+    pub fn against(&self, anchor: &str) -> Option<&Saving> {
+        self.savings.iter().find(|saving| saving.anchor == anchor && saving.metric == Metric::PsnrY)
+    }
+}
