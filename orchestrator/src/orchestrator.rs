@@ -329,8 +329,11 @@ impl Codec {
     }
 }
 
+/// After so many tries without one result that compares, a codec has no more turns while another has results.
+const HOPELESS: usize = 8;
+
 /// Codecs in the order in which they have this turn. The best so far has three of four turns, the second three of four
-/// of the rest, and so on: what is promising is searched most, and nothing is given up.
+/// of the rest, and so on: what is promising is searched most. Only what never gave a result is given up, see [`HOPELESS`].
 fn by_turn(mut open: Vec<(usize, Question, History)>, draw: u64) -> Vec<(usize, Question, History)> {
     let key = |history: &History| match history.best() {
         Some((_, objective)) => objective,
@@ -338,6 +341,12 @@ fn by_turn(mut open: Vec<(usize, Question, History)>, draw: u64) -> Vec<(usize, 
         None if history.count(|outcome| outcome == Outcome::Bad) == 0 => f64::NEG_INFINITY,
         None => f64::INFINITY,
     };
+    let hopeless = |history: &History| {
+        history.best().is_none() && history.count(|outcome| outcome == Outcome::Bad) >= HOPELESS
+    };
+    if open.iter().any(|(_, _, history)| history.best().is_some()) {
+        open.retain(|(_, _, history)| !hopeless(history));
+    }
     open.sort_by(|(_, _, one), (_, _, other)| key(one).total_cmp(&key(other)));
     let first = (draw.leading_zeros() as usize / 2).min(open.len().saturating_sub(1));
     if first > 0 {

@@ -428,6 +428,26 @@ async fn failures_do_not_stop_it_and_what_others_broke_is_not_held_against_a_con
 }
 
 #[tokio::test]
+async fn a_codec_that_never_gives_a_result_loses_its_turns_to_one_that_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::with_clip(folder.path()).await;
+    let mut orchestrator = lab.orchestrator(&[bowl_codec(), finite_codec()], config(5));
+    let only_bowl = |parameters: &Parameters| match parameters.get("level") {
+        Some(_) => None,
+        None => bowl(parameters),
+    };
+    lab.run(&mut orchestrator, &only_bowl, 80).await;
+    let experiments = lab.experiments().await;
+    let turns: Vec<u64> = experiments
+        .iter()
+        .filter(|experiment| experiment.submission.codec == "finite")
+        .map(|experiment| experiment.number)
+        .collect();
+    // Eight that came to nothing, and what was queued before the last of them had.
+    assert!((8..=10).contains(&turns.len()) && turns[turns.len() - 1] < 60, "{turns:?}");
+}
+
+#[tokio::test]
 async fn an_operator_pauses_it_and_lets_it_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let lab = Lab::with_clip(folder.path()).await;
