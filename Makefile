@@ -36,17 +36,18 @@ check: ## Formatting, lints, documentation, licences, unused dependencies
 	cargo deny --locked --log-level error check bans licenses sources
 	cargo machete
 
-# Every development build selects the whole workspace, so that all of them share one build of the dependencies.
+# Every development build selects the whole workspace and a test, so that all of them ask the same features of the
+# dependencies and share one build of them.
 unit: ## Unit and integration tests
-	cargo test --locked --workspace --exclude aiv1-tests
+	cargo test --locked --workspace
 
 end-to-end: ## The built command on real clips, hostile codecs, damaged bundles, a real browser
-	cargo build --locked --workspace --bin aiv1
+	cargo build --locked --workspace --bin aiv1 --bin aiv1-worker --test end_to_end
 	AIV1_BIN=$(CARGO_TARGET_DIR)/debug/aiv1 cargo test --locked --workspace --test architecture --test end_to_end -- \
 	  --test-threads=2
 
 live: ## A whole lab as a process: real browser, plug pulled, two workers, verify over HTTP
-	cargo build --locked --workspace --bin aiv1 --bin aiv1-worker
+	cargo build --locked --workspace --bin aiv1 --bin aiv1-worker --test live
 	AIV1_BIN=$(CARGO_TARGET_DIR)/debug/aiv1 cargo test --locked --workspace --test live -- --test-threads=2
 
 fuzz-minute: ## Every fuzz target for a minute
