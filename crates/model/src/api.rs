@@ -146,6 +146,11 @@ pub struct Claim {
     pub lease_seconds: u64,
 }
 
+/// The tokens of a text that has several, separated by commas or new lines: while one is replaced, both are in force.
+pub fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '\n']).map(str::trim).filter(|token| !token.is_empty())
+}
+
 /// Who reports, and under which attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holder {

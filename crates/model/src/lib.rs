@@ -5,9 +5,11 @@
 //! ([`record_schema`]). One rule holds everywhere: what nobody measured is absent (`Option`, JSON `null`), never 0.
 
 pub mod api;
+pub mod legacy;
 
 mod anchor;
 mod bdrate;
+mod chain;
 mod clip;
 mod codec;
 mod digest;
@@ -23,12 +25,14 @@ mod submission;
 
 pub use anchor::{AnchorEncode, AnchorPoint};
 pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison, Spread};
+pub use chain::chain;
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
 pub use codec::{CodecInfo, ModuleInfo};
 pub use digest::{Digest, DigestError, Hasher};
 pub use experiment::{Arm, BundleRef, Counts, Experiment, FailureSummary, Origin, Summary, Work};
 pub use failure::{Evidence, Failure, Fault};
 pub use findings::{Findings, Saving, UnderMegabit};
+pub use legacy::{LegacyExperiment, LegacyId};
 pub use manifest::{Manifest, ManifestEntry};
 pub use parameters::{
     Declaration, DeclaredParameter, ParameterError, ParameterKind, ParameterValue, Parameters,
