@@ -1,19 +1,21 @@
 //! [`Blobs`] on a directory.
 
-use crate::files::{Files, Incoming};
-use crate::links::{Grant, Secret, plain_name};
+use crate::files::{Draft, Files, Incoming};
+use crate::links::{Grant, Secret};
 use aiv1_model::Digest;
-use aiv1_store::{Blob, BlobInfo, BlobKey, Blobs, Clock, Error, Link, LinkOptions, UploadLink};
+use aiv1_store::{
+    Blob, BlobInfo, BlobKey, Blobs, Clock, Error, Link, LinkOptions, Rebuild, Upload, UploadLink,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The objects of one folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct EmbeddedBlobs {
     pub(crate) files: Arc<Files>,
     pub(crate) secret: Arc<Secret>,
@@ -72,6 +74,11 @@ impl Blobs for EmbeddedBlobs {
         .await
     }
 
+    async fn begin(&self, target: &Rebuild) -> Result<Box<dyn Upload>, Error> {
+        let spool = self.blocking("begin an object", |files, _| Ok(files.draft()?)).await?;
+        Ok(Box::new(EmbeddedUpload { blobs: self.clone(), key: target.key(), spool: Arc::new(spool) }))
+    }
+
     async fn put_file(&self, key: &BlobKey, path: &Path) -> Result<(), Error> {
         let (key, path) = (key.clone(), path.to_owned());
         self.blocking("put a file as an object", move |files, now| {
@@ -116,7 +123,7 @@ impl Blobs for EmbeddedBlobs {
 
     async fn link(&self, key: &BlobKey, options: &LinkOptions) -> Result<Link, Error> {
         let expires_at = self.end(options.lifetime);
-        let grant = Grant::Get { attachment: options.attachment.as_deref().map(plain_name) };
+        let grant = Grant::Get { attachment: options.file_name() };
         Ok(Link { url: self.url(key, &grant, expires_at), expires_at })
     }
 
@@ -127,7 +134,7 @@ impl Blobs for EmbeddedBlobs {
         sha256: &Digest,
         lifetime: SignedDuration,
     ) -> Result<UploadLink, Error> {
-        check_digest(key, sha256)?;
+        key.check_digest(sha256)?;
         let expires_at = self.end(lifetime);
         let url = self.url(key, &Grant::Put { bytes, sha256: *sha256 }, expires_at);
         Ok(UploadLink {
@@ -142,19 +149,50 @@ impl Blobs for EmbeddedBlobs {
     }
 }
 
-/// Refuses bytes under a key that names others.
-pub(crate) fn check_digest(key: &BlobKey, digest: &Digest) -> Result<(), Error> {
-    match key {
-        BlobKey::Object { sha256, .. } if sha256 != digest => {
-            Err(Error::Damaged { what: key.path(), reason: format!("the bytes have the digest {digest}") })
-        }
-        _ => Ok(()),
-    }
+fn finish(files: &Files, incoming: Incoming, key: &BlobKey, now: Timestamp) -> Result<(), Failed> {
+    let (draft, digest) = incoming.finish();
+    key.check_digest(&digest).map_err(Failed::Store)?;
+    Ok(files.finish(draft, key, now)?)
 }
 
-fn finish(files: &Files, incoming: Incoming, key: &BlobKey, now: Timestamp) -> Result<(), Failed> {
-    check_digest(key, &incoming.digest()).map_err(Failed::Store)?;
-    Ok(files.finish(incoming, key, now)?)
+/// An object on its way: what is appended lies in a file of its own until its beginning is known.
+#[derive(Debug)]
+struct EmbeddedUpload {
+    blobs: EmbeddedBlobs,
+    key: BlobKey,
+    spool: Arc<Draft>,
+}
+
+#[async_trait]
+impl Upload for EmbeddedUpload {
+    async fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let spool = Arc::clone(&self.spool);
+        self.blobs.blocking("append to an object", move |_, _| Ok(spool.file().write_all(&bytes)?)).await
+    }
+
+    async fn finish(self: Box<Self>, head: Bytes) -> Result<u64, Error> {
+        let Self { blobs, key, spool } = *self;
+        let whole = move |files: &Files, now: Timestamp| {
+            let draft = files.draft()?;
+            draft.file().write_all(&head)?;
+            spool.file().seek(SeekFrom::Start(0))?;
+            // The kernel copies, or shares the blocks where the file system can.
+            let bytes = head.len() as u64 + io::copy(&mut spool.file(), &mut draft.file())?;
+            files.finish(draft, &key, now)?;
+            Ok(bytes)
+        };
+        blobs.blocking("finish an object", whole).await
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), Error> {
+        // Dropping removes the spool.
+        let Self { blobs, spool, .. } = *self;
+        let remove = move |_: &Files, _| {
+            drop(spool);
+            Ok(())
+        };
+        blobs.blocking("give an object up", remove).await
+    }
 }
 
 fn bounded(key: &BlobKey, info: BlobInfo, most: u64) -> Result<(), Failed> {

@@ -1,12 +1,12 @@
 //! [`Catalog`] on `SQLite`: each method is one transaction; what it does is in the module named after it.
 
 use crate::database::Database;
-use crate::{ended, lab, list, rebuilds, rows, submit, work};
+use crate::{ended, lab, legacy, list, rebuilds, rows, submit, work};
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
-use aiv1_model::{Counts, Digest, Experiment, ExperimentId, PhaseRecord, Record, Status};
+use aiv1_model::{Counts, Digest, Experiment, ExperimentId, LegacyExperiment, PhaseRecord, Record, Status};
 use aiv1_store::{
-    Catalog, ClaimedWork, Clock, Codec, Ended, Error, LoopState, Milestone, NewExperiment, Page, Query,
-    Rebuild, RebuildClaim, RebuildStatus, Submitted,
+    Catalog, ClaimedWork, Clock, Codec, Ended, Error, LegacyPage, LoopState, Milestone, NewExperiment,
+    Overview, Page, Query, Rebuild, RebuildClaim, RebuildStatus, Submitted,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -42,11 +42,12 @@ impl EmbeddedCatalog {
         self.database.write_then("import experiments", job, move |_| work.notify_waiters()).await
     }
 
-    /// Takes every rebuild that is under way from its consumer; whether there was any.
+    /// Takes every rebuild that is under way from its consumer, as if its lease had lapsed; whether there was any.
     pub(crate) async fn release_rebuilds(&self) -> Result<bool, Error> {
         let waiting = Arc::clone(&self.rebuilds);
         let after = move |_: &bool| waiting.notify_waiters();
-        let job = |transaction: &Transaction<'_>| rebuilds::release(transaction);
+        let job =
+            |transaction: &Transaction<'_>| Ok(rebuilds::requeue_lapsed(transaction, Timestamp::MAX)? > 0);
         self.database.write_then("release rebuilds", job, after).await
     }
 
@@ -99,6 +100,11 @@ impl Catalog for EmbeddedCatalog {
 
     async fn counts(&self) -> Result<Counts, Error> {
         self.database.read("count experiments", rows::counts).await
+    }
+
+    async fn overview(&self) -> Result<Overview, Error> {
+        let now = self.clock.now();
+        self.database.read("read the overview", move |snapshot| lab::overview(snapshot, now)).await
     }
 
     async fn revision(&self) -> Result<u64, Error> {
@@ -201,7 +207,7 @@ impl Catalog for EmbeddedCatalog {
         let asked = target.clone();
         let known = self
             .database
-            .read("look for a rebuild", move |snapshot| rebuilds::is_under_way(snapshot, &asked, now));
+            .read("look for a rebuild", move |snapshot| rebuilds::is_asked(snapshot, &asked, now));
         if let Some(status) = known.await? {
             return Ok(status);
         }
@@ -222,15 +228,75 @@ impl Catalog for EmbeddedCatalog {
             .await
     }
 
+    async fn begin_rebuild(
+        &self,
+        target: &Rebuild,
+        lease: SignedDuration,
+    ) -> Result<Option<RebuildClaim>, Error> {
+        let (target, now) = (target.clone(), self.clock.now());
+        self.database
+            .write("begin a rebuild", move |transaction| rebuilds::begin(transaction, &target, lease, now))
+            .await
+    }
+
+    async fn renew_rebuild(&self, claim: &RebuildClaim, lease: SignedDuration) -> Result<bool, Error> {
+        let (claim, now) = (claim.clone(), self.clock.now());
+        self.database
+            .write("renew a rebuild's lease", move |transaction| {
+                rebuilds::renew(transaction, &claim, lease, now)
+            })
+            .await
+    }
+
+    async fn release_rebuild(&self, claim: &RebuildClaim, lost: Option<&str>) -> Result<(), Error> {
+        let (claim, lost, waiting) = (claim.clone(), lost.map(str::to_owned), Arc::clone(&self.rebuilds));
+        let job = move |transaction: &Transaction<'_>| {
+            rebuilds::release(transaction, &claim, lost.as_deref()).map(drop)
+        };
+        self.database.write_then("give a rebuild back", job, move |()| waiting.notify_waiters()).await
+    }
+
     async fn end_rebuild(&self, claim: &RebuildClaim, outcome: &Result<(), String>) -> Result<(), Error> {
         let (claim, outcome) = (claim.clone(), outcome.clone());
-        self.database
-            .write("end a rebuild", move |transaction| rebuilds::end(transaction, &claim, &outcome))
-            .await
+        let job = move |transaction: &Transaction<'_>| rebuilds::end(transaction, &claim, &outcome).map(drop);
+        self.database.write("end a rebuild", job).await
     }
 
     async fn wait_for_rebuild(&self, at_most: Duration) {
         wait(&self.rebuilds, self.has_rebuilds(), at_most).await;
+    }
+
+    async fn requeue_lapsed(&self) -> Result<u64, Error> {
+        let (now, work, waiting) = (self.clock.now(), Arc::clone(&self.work), Arc::clone(&self.rebuilds));
+        let job = move |transaction: &Transaction<'_>| {
+            Ok(work::requeue_lapsed(transaction, now)? + rebuilds::requeue_lapsed(transaction, now)?)
+        };
+        let after = move |lapsed: &u64| {
+            if *lapsed > 0 {
+                work.notify_waiters();
+                waiting.notify_waiters();
+            }
+        };
+        self.database.write_then("take back lapsed leases", job, after).await
+    }
+
+    async fn put_legacy(&self, record: &LegacyExperiment) -> Result<bool, Error> {
+        let record = record.clone();
+        self.database
+            .write("keep a legacy record", move |transaction| legacy::put(transaction, &record))
+            .await
+    }
+
+    async fn legacy(&self, id: &str) -> Result<Option<LegacyExperiment>, Error> {
+        let id = id.to_owned();
+        self.database.read("read a legacy record", move |snapshot| legacy::find(snapshot, &id)).await
+    }
+
+    async fn list_legacy(&self, cursor: Option<&str>, limit: u32) -> Result<LegacyPage, Error> {
+        let cursor = cursor.map(ToOwned::to_owned);
+        self.database
+            .read("list legacy records", move |snapshot| legacy::list(snapshot, cursor.as_deref(), limit))
+            .await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -6,6 +6,7 @@
 use aiv1_store::Error;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
@@ -47,6 +48,7 @@ pub(crate) struct Database {
     writer: Arc<AsyncMutex<Connection>>,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    reads: AtomicU64,
 }
 
 impl Database {
@@ -62,6 +64,7 @@ impl Database {
             writer: Arc::new(AsyncMutex::new(writer)),
             idle: Arc::default(),
             permits: Arc::new(Semaphore::new(READERS)),
+            reads: AtomicU64::new(0),
         })
     }
 
@@ -93,12 +96,18 @@ impl Database {
         .await
     }
 
+    /// How often something was read.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
     /// Does `job` on a snapshot.
     pub(crate) async fn read<T, F>(&self, action: &'static str, job: F) -> Result<T, Error>
     where
         F: FnOnce(&Connection) -> Result<T, Fail> + Send + 'static,
         T: Send + 'static,
     {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(Error::backend(action))?;
         let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
         blocking(action, move || {

@@ -1,11 +1,11 @@
 //! The end of claimed work: status, findings, record, evaluations and milestones in one transaction.
 
 use crate::database::Fail;
-use crate::rows::{self, Row};
+use crate::rows;
 use crate::work;
 use aiv1_model::api::Holder;
-use aiv1_model::{BundleRef, Experiment, ExperimentId, FailureSummary, Record, Status};
-use aiv1_store::{Ended, Milestone};
+use aiv1_model::{Experiment, ExperimentId, Record, Status};
+use aiv1_store::{ArmProgress, Ended, Entry};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -16,85 +16,41 @@ pub(crate) fn end(
     ended: &Ended,
     now: Timestamp,
 ) -> Result<Experiment, Fail> {
-    let report = report(holder, ended);
-    let known = rows::get(connection, id)?;
-    if known.experiment.work.is_none() && known.last_end.as_ref() == Some(&report) {
-        return Ok(known.experiment);
+    let mut row = rows::get(connection, id)?;
+    let before = row.experiment.status;
+    if !row.end(holder, ended, now)? {
+        return Ok(row.experiment);
     }
-    let mut row = work::held(connection, id, holder)?;
-    row.last_end = Some(report);
-    let experiment = match ended {
-        Ended::GaveBack => {
-            let before = row.experiment.status;
-            row.experiment.status = Status::Queued;
-            row.experiment.work = None;
-            rows::change(connection, &row, before)?;
-            row.experiment
+    if let Ended::Published { record, .. } = ended {
+        let mut statement =
+            connection.prepare_cached("UPDATE workers SET ended = ended + 1 WHERE name = ?1")?;
+        statement.execute([&holder.worker])?;
+        if row.experiment.status == Status::Successful {
+            evaluate(connection, &mut row, now)?;
         }
-        Ended::Infrastructure(failure) => {
-            work::give_up_or_requeue(connection, row, FailureSummary::from(failure.as_ref()), now)?
-        }
-        Ended::Published { record, bundle } => {
-            row.experiment.findings = ended.findings();
-            let mut statement =
-                connection.prepare_cached("UPDATE workers SET ended = ended + 1 WHERE name = ?1")?;
-            statement.execute([&holder.worker])?;
-            publish(connection, row, record, bundle, now)?
-        }
-    };
+        keep_record(connection, &row.experiment, record)?;
+    }
+    rows::change(connection, &row, before)?;
     work::seen(connection, &holder.worker, now)?;
     rows::bump(connection)?;
-    Ok(experiment)
-}
-
-fn publish(
-    connection: &Connection,
-    mut row: Row,
-    record: &Record,
-    bundle: &BundleRef,
-    now: Timestamp,
-) -> Result<Experiment, Fail> {
-    let before = row.experiment.status;
-    if !matches!(record.status, Status::Successful | Status::Failed) {
-        let what = format!("the record of {}", row.experiment.id);
-        return Err(rows::damaged(&what, &format!("status {:?} is no end", record.status)).into());
-    }
-    let experiment = &mut row.experiment;
-    experiment.status = record.status;
-    experiment.work = None;
-    experiment.ended_at = Some(now);
-    experiment.phases.clone_from(&record.phases);
-    experiment.failure = record.failure.as_ref().map(FailureSummary::from);
-    experiment.bundle = Some(bundle.clone());
-    if experiment.status == Status::Successful {
-        evaluate(connection, &mut row, now)?;
-    }
-    keep_record(connection, &row.experiment, record)?;
-    rows::change(connection, &row, before)?;
     Ok(row.experiment)
 }
 
-/// Counts a successful end among its arm's evaluations, once per experiment, and notes a milestone.
-pub(crate) fn evaluate(connection: &Connection, row: &mut Row, now: Timestamp) -> Result<(), Fail> {
-    let arm = row.experiment.origin.arm;
-    let code = rows::arm_code(arm);
-    let mut statement = connection.prepare_cached(
-        "UPDATE arms SET evaluations = evaluations + ?2 WHERE arm = ?1 RETURNING evaluations, best",
-    )?;
-    let (evaluations, best): (i64, Option<f64>) = statement
-        .query_row(params![code, i64::from(!row.evaluated)], |found| Ok((found.get(0)?, found.get(1)?)))?;
-    row.evaluated = true;
-    let headline = row.experiment.findings.as_ref().and_then(|findings| findings.headline.as_ref());
-    let Some(bd_rate) = headline.map(|saving| saving.bd_rate) else { return Ok(()) };
-    if best.is_some_and(|best| bd_rate >= best) {
-        return Ok(());
+/// Counts a successful end among its arm's evaluations, and keeps the milestone if it is one.
+pub(crate) fn evaluate(connection: &Connection, row: &mut Entry, ended_at: Timestamp) -> Result<(), Fail> {
+    let code = rows::arm_code(row.experiment.origin.arm);
+    let mut statement = connection.prepare_cached("SELECT evaluations, best FROM arms WHERE arm = ?1")?;
+    let mut arm = statement.query_row([code], |found| {
+        Ok(ArmProgress { evaluations: found.get::<_, i64>(0)? as u64, best: found.get(1)? })
+    })?;
+    let milestone = row.evaluate(&mut arm, ended_at);
+    let mut statement =
+        connection.prepare_cached("UPDATE arms SET evaluations = ?2, best = ?3 WHERE arm = ?1")?;
+    statement.execute(params![code, arm.evaluations as i64, arm.best])?;
+    if let Some(milestone) = milestone {
+        let mut statement = connection.prepare_cached("INSERT INTO milestones (milestone) VALUES (?1)")?;
+        statement.execute([rows::write_json("a milestone", &milestone)?])?;
     }
-    let evaluations = evaluations as u64;
-    let milestone =
-        Milestone { arm, evaluations, experiment: row.experiment.id.clone(), bd_rate, ended_at: now };
-    connection.prepare_cached("UPDATE arms SET best = ?2 WHERE arm = ?1")?.execute(params![code, bd_rate])?;
-    let mut statement = connection.prepare_cached("INSERT INTO milestones (milestone) VALUES (?1)")?;
-    statement.execute([rows::write_json("a milestone", &milestone)?])?;
     Ok(())
 }
 
@@ -116,14 +72,4 @@ pub(crate) fn keep_record(
     )?;
     statement.execute(params![experiment.submission.source.to_string(), declaration, decoder])?;
     Ok(())
-}
-
-/// A report in one line, so that the same one again is recognised.
-fn report(holder: &Holder, ended: &Ended) -> String {
-    let what = match ended {
-        Ended::Published { bundle, .. } => format!("published {}", bundle.manifest),
-        Ended::Infrastructure(_) => "infrastructure".to_owned(),
-        Ended::GaveBack => "gave back".to_owned(),
-    };
-    format!("{} {} {what}", holder.attempt, holder.worker)
 }

@@ -21,8 +21,12 @@ pub(crate) struct Files {
 
 /// A file on its way to become an object. It is locked: one that is not has been left behind by somebody who died.
 #[derive(Debug)]
+pub(crate) struct Draft(NamedTempFile);
+
+/// A draft whose digest is taken as it is written.
+#[derive(Debug)]
 pub(crate) struct Incoming {
-    file: NamedTempFile,
+    draft: Draft,
     hasher: Hasher,
 }
 
@@ -61,36 +65,41 @@ impl Files {
         Ok(absent_is_none(File::open(self.path(key)))?.map(|file| (file, info)))
     }
 
-    /// Begins an object.
+    /// Begins an object whose digest matters.
     pub(crate) fn begin(&self) -> io::Result<Incoming> {
+        Ok(Incoming { draft: self.draft()?, hasher: Hasher::new() })
+    }
+
+    /// Begins an object.
+    pub(crate) fn draft(&self) -> io::Result<Draft> {
         loop {
             let file = NamedTempFile::new_in(&self.incoming)?;
             file.as_file().lock()?;
             // The sweep may have taken it for a dead one before it was locked.
             if file.path().try_exists()? {
-                return Ok(Incoming { file, hasher: Hasher::new() });
+                return Ok(Draft(file));
             }
         }
     }
 
     /// Puts what was written in its place, in one step, on disk for good.
-    pub(crate) fn finish(&self, incoming: Incoming, key: &BlobKey, now: Timestamp) -> io::Result<()> {
-        let file = incoming.file.as_file();
+    pub(crate) fn finish(&self, draft: Draft, key: &BlobKey, now: Timestamp) -> io::Result<()> {
+        let file = draft.file();
         file.set_modified(now.into())?;
         file.sync_all()?;
         let path = self.path(key);
         let folder = path.parent().unwrap_or(&self.blobs);
         make_folder(folder)?;
-        if let Err(error) = fs::rename(incoming.file.path(), &path) {
+        if let Err(error) = fs::rename(draft.path(), &path) {
             if error.kind() != io::ErrorKind::NotFound {
                 return Err(error);
             }
             // The sweep removes folders that are empty.
             make_folder(folder)?;
-            fs::rename(incoming.file.path(), &path)?;
+            fs::rename(draft.path(), &path)?;
         }
         // Dropping it finds nothing under its old name, which is no error.
-        drop(incoming);
+        drop(draft);
         File::open(folder)?.sync_all()
     }
 
@@ -106,11 +115,23 @@ impl Files {
     }
 }
 
+impl Draft {
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        self.0.as_file()
+    }
+
+    /// Where it is meanwhile.
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
 impl Incoming {
     /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hasher.update(bytes);
-        self.file.as_file_mut().write_all(bytes)
+        self.draft.file().write_all(bytes)
     }
 
     /// Appends everything there is to read.
@@ -126,14 +147,9 @@ impl Incoming {
         }
     }
 
-    /// Where it is meanwhile.
-    pub(crate) fn path(&self) -> &Path {
-        self.file.path()
-    }
-
-    /// The digest of what was written so far.
-    pub(crate) fn digest(&self) -> Digest {
-        self.hasher.clone().finish()
+    /// What was written, and its digest.
+    pub(crate) fn finish(self) -> (Draft, Digest) {
+        (self.draft, self.hasher.finish())
     }
 }
 

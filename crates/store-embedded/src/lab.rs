@@ -1,19 +1,33 @@
 //! Codecs, clips, workers, milestones, the loop's state: what is read whole.
 
 use crate::database::Fail;
-use crate::rows;
+use crate::{legacy, list, rows};
 use aiv1_model::api::{ClipEntry, WorkerStatus};
 use aiv1_model::{Arm, Digest, ExperimentId, Record};
-use aiv1_store::{Codec, LoopState, Milestone};
-use jiff::{SignedDuration, Timestamp};
+use aiv1_store::{Codec, LoopState, Milestone, Overview, WORKER_MEMORY};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
-/// A worker that was not heard of for so long is no longer shown.
-const WORKER_MEMORY: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) fn revision(connection: &Connection) -> Result<u64, Fail> {
     let mut statement = connection.prepare_cached("SELECT revision FROM state")?;
     Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
+}
+
+/// Everything of one snapshot.
+pub(crate) fn overview(connection: &Connection, now: Timestamp) -> Result<Overview, Fail> {
+    let best = list::list(connection, &Overview::best_query())?.experiments;
+    let record = best.first().map(|first| record(connection, &first.id)).transpose()?.flatten();
+    Ok(Overview {
+        counts: rows::counts(connection)?,
+        best,
+        record,
+        milestones: milestones(connection)?,
+        state: loop_state(connection)?,
+        workers: workers(connection, now)?,
+        waiting: list::list(connection, &Overview::waiting_query())?,
+        codecs: codecs(connection)?,
+        legacy: legacy::total(connection)?,
+    })
 }
 
 pub(crate) fn record(connection: &Connection, id: &ExperimentId) -> Result<Option<Record>, Fail> {

@@ -19,6 +19,7 @@ mod database;
 mod ended;
 mod files;
 mod lab;
+mod legacy;
 mod links;
 mod list;
 mod open;
@@ -32,7 +33,4 @@ mod work;
 
 pub use open::{EmbeddedStore, OpenError};
 
-use jiff::SignedDuration;
-
-/// How long what was made on demand is kept.
-pub const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub use aiv1_store::RETENTION;

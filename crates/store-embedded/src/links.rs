@@ -13,9 +13,6 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Longest name that a link saves under.
-const MAX_ATTACHMENT: usize = 150;
-
 /// The signing key.
 pub(crate) struct Secret([u8; 32]);
 
@@ -115,13 +112,4 @@ impl Secret {
         mac.update(text.as_bytes());
         mac
     }
-}
-
-/// A name that may stand in a header and in a query as it is.
-pub(crate) fn plain_name(name: &str) -> String {
-    let plain =
-        |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' };
-    let name: String = name.chars().map(plain).take(MAX_ATTACHMENT).collect();
-    let name = name.trim_start_matches('.');
-    if name.is_empty() { "download".to_owned() } else { name.to_owned() }
 }

@@ -88,6 +88,12 @@ impl EmbeddedStore {
         })
     }
 
+    /// How often the catalog was read since it was opened, each time one snapshot: what a page costs.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.catalog.database.reads()
+    }
+
     /// Serves signed links: `/blobs/…`.
     pub fn router(&self) -> axum::Router {
         crate::serve::router(

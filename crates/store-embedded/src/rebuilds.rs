@@ -1,73 +1,117 @@
-//! Previews and archives that are asked for: one job however many ask.
+//! Previews and archives that are asked for, as rows; what happens to one is the rule of [`RebuildJob`].
 
 use crate::database::Fail;
 use crate::rows;
-use aiv1_store::{BlobKey, Rebuild, RebuildClaim, RebuildState, RebuildStatus};
+use aiv1_store::{
+    BlobKey, Error, MAX_WAITING_REBUILDS, Rebuild, RebuildClaim, RebuildJob, RebuildState, RebuildStatus,
+};
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 const QUEUED: i64 = 0;
 const RUNNING: i64 = 1;
 const DONE: i64 = 2;
 const FAILED: i64 = 3;
 
-/// Asking again for what is already under way is noted at most this often, so that a crowd that asks costs no writes.
-const ASKED_GRAIN: SignedDuration = SignedDuration::from_secs(5);
-
-/// A rebuild whose consumer was lost so often fails: it may be the rebuild itself that kills it.
-const MAX_LOST: i64 = 3;
-
-/// Longest reason that is kept, in bytes.
-const MAX_REASON_BYTES: usize = 1024;
-
-struct Job {
+/// A row, as it lies there.
+struct Columns {
     state: i64,
     reason: Option<String>,
     requested_at: i64,
+    queued_at: i64,
     attempt: i64,
+    lost: i64,
+    lease_expires_at: Option<i64>,
 }
 
-fn find(connection: &Connection, path: &str) -> Result<Option<Job>, Fail> {
-    let mut statement = connection
-        .prepare_cached("SELECT state, reason, requested_at, attempt FROM rebuilds WHERE path = ?1")?;
-    let found = statement.query_row([path], |row| {
-        Ok(Job { state: row.get(0)?, reason: row.get(1)?, requested_at: row.get(2)?, attempt: row.get(3)? })
-    });
-    Ok(found.optional()?)
+impl Columns {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            state: row.get(0)?,
+            reason: row.get(1)?,
+            requested_at: row.get(2)?,
+            queued_at: row.get(3)?,
+            attempt: row.get(4)?,
+            lost: row.get(5)?,
+            lease_expires_at: row.get(6)?,
+        })
+    }
+
+    fn job(self, path: &str) -> Result<RebuildJob, Fail> {
+        let damaged =
+            |reason: &dyn std::fmt::Display| rows::damaged(&format!("the rebuild of {path}"), reason);
+        let time = |micros| Timestamp::from_microsecond(micros).map_err(|error| damaged(&error));
+        let state = match self.state {
+            QUEUED => RebuildState::Queued,
+            RUNNING => RebuildState::Running,
+            DONE => RebuildState::Done,
+            FAILED => RebuildState::Failed { reason: self.reason.unwrap_or_default() },
+            other => return Err(damaged(&format!("state {other}")).into()),
+        };
+        Ok(RebuildJob {
+            state,
+            requested_at: time(self.requested_at)?,
+            queued_at: time(self.queued_at)?,
+            attempt: self.attempt as u32,
+            lost: self.lost as u32,
+            lease_expires_at: self.lease_expires_at.map(time).transpose()?,
+        })
+    }
 }
 
-fn status(path: &str, job: Job) -> Result<RebuildStatus, Fail> {
-    let state = match job.state {
-        QUEUED => RebuildState::Queued,
-        RUNNING => RebuildState::Running,
-        DONE => RebuildState::Done,
-        FAILED => RebuildState::Failed { reason: job.reason.unwrap_or_default() },
-        other => {
-            return Err(rows::damaged(&format!("the rebuild of {path}"), &format!("state {other}")).into());
-        }
+fn find(connection: &Connection, path: &str) -> Result<Option<RebuildJob>, Fail> {
+    let mut statement = connection.prepare_cached(
+        "SELECT state, reason, requested_at, queued_at, attempt, lost, lease_expires_at FROM rebuilds WHERE path = ?1",
+    )?;
+    let found = statement.query_row([path], Columns::read).optional()?;
+    found.map(|columns| columns.job(path)).transpose()
+}
+
+fn keep(connection: &Connection, path: &str, job: &RebuildJob) -> Result<(), Fail> {
+    let (state, reason) = match &job.state {
+        RebuildState::Queued => (QUEUED, None),
+        RebuildState::Running => (RUNNING, None),
+        RebuildState::Done => (DONE, None),
+        RebuildState::Failed { reason } => (FAILED, Some(reason)),
     };
-    let requested_at = Timestamp::from_microsecond(job.requested_at);
-    let requested_at =
-        requested_at.map_err(|error| rows::damaged(&format!("the rebuild of {path}"), &error))?;
-    Ok(RebuildStatus { state, requested_at, attempt: job.attempt as u32 })
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO rebuilds
+             (path, state, reason, requested_at, queued_at, attempt, lost, lease_expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    let lease = job.lease_expires_at.map(rows::micros);
+    let (requested_at, queued_at) = (rows::micros(job.requested_at), rows::micros(job.queued_at));
+    statement.execute(params![path, state, reason, requested_at, queued_at, job.attempt, job.lost, lease])?;
+    Ok(())
+}
+
+/// Makes a change that a page could show, if there is one to make; whether there was.
+fn change(
+    connection: &Connection,
+    path: &str,
+    change: impl FnOnce(&mut RebuildJob) -> bool,
+) -> Result<bool, Fail> {
+    let Some(mut job) = find(connection, path)? else { return Ok(false) };
+    let changed = change(&mut job);
+    if changed {
+        keep(connection, path, &job)?;
+        rows::bump(connection)?;
+    }
+    Ok(changed)
 }
 
 pub(crate) fn rebuild(connection: &Connection, target: &Rebuild) -> Result<Option<RebuildStatus>, Fail> {
-    let path = target.key().path();
-    find(connection, &path)?.map(|job| status(&path, job)).transpose()
+    Ok(find(connection, &target.key().path())?.map(|job| job.status()))
 }
 
-/// Whether asking for it would change nothing: it is under way, and was asked for a moment ago.
-pub(crate) fn is_under_way(
+/// Where it stands, if asking for it would change nothing.
+pub(crate) fn is_asked(
     connection: &Connection,
     target: &Rebuild,
     now: Timestamp,
 ) -> Result<Option<RebuildStatus>, Fail> {
-    let path = target.key().path();
-    let fresh = rows::micros(now).saturating_sub(ASKED_GRAIN.as_micros() as i64);
-    let job = find(connection, &path)?;
-    let job = job.filter(|job| matches!(job.state, QUEUED | RUNNING) && job.requested_at > fresh);
-    job.map(|job| status(&path, job)).transpose()
+    let job = find(connection, &target.key().path())?;
+    Ok(job.filter(|job| !job.clone().ask(now)).map(|job| job.status()))
 }
 
 pub(crate) fn request(
@@ -76,23 +120,29 @@ pub(crate) fn request(
     now: Timestamp,
 ) -> Result<RebuildStatus, Fail> {
     let path = target.key().path();
-    let (now, job) = (rows::micros(now), find(connection, &path)?);
-    if let Some(mut job) = job.filter(|job| matches!(job.state, QUEUED | RUNNING)) {
-        let mut statement =
-            connection.prepare_cached("UPDATE rebuilds SET requested_at = ?2 WHERE path = ?1")?;
-        statement.execute(params![path, now])?;
-        job.requested_at = now;
-        return status(&path, job);
+    let known = find(connection, &path)?;
+    let under_way = known.as_ref().is_some_and(RebuildJob::is_under_way);
+    if !under_way {
+        refuse_a_flood(connection)?;
     }
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO rebuilds (path, state, requested_at, queued_at, attempt, lost) VALUES (?1, 0, ?2, ?2, 0, 0)
-         ON CONFLICT (path) DO UPDATE SET state = 0, reason = NULL, requested_at = ?2, queued_at = ?2, lost = 0,
-             lease_expires_at = NULL
-         RETURNING attempt",
-    )?;
-    let attempt = statement.query_row(params![path, now], |row| row.get(0))?;
-    rows::bump(connection)?;
-    status(&path, Job { state: QUEUED, reason: None, requested_at: now, attempt })
+    let changed = known.as_ref().is_none_or(|known| known.clone().ask(now));
+    let mut job = known.unwrap_or_else(|| RebuildJob::new(now));
+    if changed {
+        job.ask(now);
+        keep(connection, &path, &job)?;
+    }
+    // That it was asked for once more is on no page.
+    if !under_way {
+        rows::bump(connection)?;
+    }
+    Ok(job.status())
+}
+
+/// Refuses one more rebuild while as many wait as may.
+fn refuse_a_flood(connection: &Connection) -> Result<(), Fail> {
+    let mut statement = connection.prepare_cached("SELECT COUNT(*) FROM rebuilds WHERE state = 0")?;
+    let (waiting, most) = (statement.query_row([], |row| row.get::<_, i64>(0))? as u64, MAX_WAITING_REBUILDS);
+    if waiting < most { Ok(()) } else { Err(Error::Busy { waiting, most }.into()) }
 }
 
 /// Whether there is anything to claim.
@@ -109,57 +159,74 @@ pub(crate) fn claim(
     lease: SignedDuration,
     now: Timestamp,
 ) -> Result<Option<RebuildClaim>, Fail> {
-    if requeue_lapsed(connection, rows::micros(now))? {
-        rows::bump(connection)?;
-    }
-    let mut statement = connection.prepare_cached(
-        "UPDATE rebuilds SET state = 1, attempt = attempt + 1, lease_expires_at = ?1
-         WHERE path = (SELECT path FROM rebuilds WHERE state = 0 ORDER BY queued_at LIMIT 1)
-         RETURNING path, attempt",
-    )?;
-    let until = rows::micros(now.checked_add(lease).unwrap_or(Timestamp::MAX));
-    let claimed = statement.query_row([until], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)));
-    let Some((path, attempt)) = claimed.optional()? else { return Ok(None) };
-    rows::bump(connection)?;
+    requeue_lapsed(connection, now)?;
+    let mut statement =
+        connection.prepare_cached("SELECT path FROM rebuilds WHERE state = 0 ORDER BY queued_at LIMIT 1")?;
+    let Some(path) = statement.query_row([], |row| row.get::<_, String>(0)).optional()? else {
+        return Ok(None);
+    };
     match BlobKey::parse(&path).map_err(|error| rows::damaged("a rebuild", &error))? {
-        BlobKey::Reconstructed(target) => Ok(Some(RebuildClaim { target, attempt: attempt as u32 })),
+        BlobKey::Reconstructed(target) => begin(connection, &target, lease, now),
         BlobKey::Object { .. } => Err(rows::damaged("a rebuild", &format!("{path} is never rebuilt")).into()),
     }
 }
 
-/// Takes every rebuild that is under way from its consumer, as if its lease had lapsed; whether there was any.
-pub(crate) fn release(connection: &Connection) -> Result<bool, Fail> {
-    let any = requeue_lapsed(connection, i64::MAX)?;
-    if any {
-        rows::bump(connection)?;
-    }
-    Ok(any)
+pub(crate) fn begin(
+    connection: &Connection,
+    target: &Rebuild,
+    lease: SignedDuration,
+    now: Timestamp,
+) -> Result<Option<RebuildClaim>, Fail> {
+    let mut attempt = None;
+    change(connection, &target.key().path(), |job| {
+        let lapsed = job.lapse(now);
+        attempt = job.begin(lease, now).then_some(job.attempt);
+        lapsed || attempt.is_some()
+    })?;
+    Ok(attempt.map(|attempt| RebuildClaim { target: target.clone(), attempt }))
 }
 
-/// Queues again what lost consumers left behind, or gives it up; whether there was any.
-fn requeue_lapsed(connection: &Connection, now: i64) -> Result<bool, Fail> {
-    let mut statement = connection.prepare_cached(
-        "UPDATE rebuilds SET lost = lost + 1, lease_expires_at = NULL,
-             state = CASE WHEN lost + 1 >= ?2 THEN 3 ELSE 0 END,
-             reason = CASE WHEN lost + 1 >= ?2 THEN 'it was begun ' || ?2 || ' times and never came to an end' END
-         WHERE state = 1 AND lease_expires_at <= ?1",
-    )?;
-    Ok(statement.execute([now, MAX_LOST])? > 0)
+/// Renewing shows on no page: the revision stays, so that work under way does not renew every page.
+pub(crate) fn renew(
+    connection: &Connection,
+    claim: &RebuildClaim,
+    lease: SignedDuration,
+    now: Timestamp,
+) -> Result<bool, Fail> {
+    let path = claim.target.key().path();
+    let Some(mut job) = find(connection, &path)? else { return Ok(false) };
+    let held = job.renew(claim.attempt, lease, now);
+    if held {
+        keep(connection, &path, &job)?;
+    }
+    Ok(held)
+}
+
+pub(crate) fn release(
+    connection: &Connection,
+    claim: &RebuildClaim,
+    lost: Option<&str>,
+) -> Result<bool, Fail> {
+    change(connection, &claim.target.key().path(), |job| job.release(claim.attempt, lost))
 }
 
 pub(crate) fn end(
     connection: &Connection,
     claim: &RebuildClaim,
     outcome: &Result<(), String>,
-) -> Result<(), Fail> {
-    let (state, reason) = match outcome {
-        Ok(()) => (DONE, None),
-        Err(reason) => (FAILED, Some(&reason[..reason.floor_char_boundary(MAX_REASON_BYTES)])),
-    };
-    let mut statement = connection.prepare_cached(
-        "UPDATE rebuilds SET state = ?3, reason = ?4, lease_expires_at = NULL
-         WHERE path = ?1 AND attempt = ?2 AND state = 1",
-    )?;
-    let changed = statement.execute(params![claim.target.key().path(), claim.attempt, state, reason])?;
-    if changed > 0 { rows::bump(connection) } else { Ok(()) }
+) -> Result<bool, Fail> {
+    change(connection, &claim.target.key().path(), |job| job.end(claim.attempt, outcome))
+}
+
+/// Queues again what lost consumers left behind, or gives it up; how many.
+pub(crate) fn requeue_lapsed(connection: &Connection, now: Timestamp) -> Result<u64, Fail> {
+    let mut statement =
+        connection.prepare_cached("SELECT path FROM rebuilds WHERE state = 1 AND lease_expires_at <= ?1")?;
+    let paths = statement.query_map([rows::micros(now)], |row| row.get::<_, String>(0))?;
+    let paths: Vec<_> = paths.collect::<Result<_, _>>()?;
+    let mut lapsed = 0;
+    for path in &paths {
+        lapsed += u64::from(change(connection, path, |job| job.lapse(now))?);
+    }
+    Ok(lapsed)
 }

@@ -2,24 +2,11 @@
 
 use crate::database::Fail;
 use aiv1_model::{Arm, Counts, Experiment, ExperimentId, Status};
-use aiv1_store::Error;
+use aiv1_store::{Entry, Error};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-/// An experiment with what only the catalog knows of it.
-#[derive(Debug)]
-pub(crate) struct Row {
-    /// The experiment.
-    pub(crate) experiment: Experiment,
-    /// Since when it waits, or waited, in microseconds.
-    pub(crate) queued_at: i64,
-    /// It is counted among its arm's evaluations.
-    pub(crate) evaluated: bool,
-    /// The report that ended its latest claim.
-    pub(crate) last_end: Option<String>,
-}
 
 /// A time as it is compared in SQL.
 pub(crate) fn micros(time: Timestamp) -> i64 {
@@ -88,7 +75,7 @@ pub(crate) fn counts(connection: &Connection) -> Result<Counts, Fail> {
 }
 
 /// The row of an experiment.
-pub(crate) fn find(connection: &Connection, id: &ExperimentId) -> Result<Option<Row>, Fail> {
+pub(crate) fn find(connection: &Connection, id: &ExperimentId) -> Result<Option<Entry>, Fail> {
     let mut statement = connection.prepare_cached(
         "SELECT document, queued_at, evaluated, last_end FROM experiments JOIN documents USING (number) WHERE id = ?1",
     )?;
@@ -97,11 +84,13 @@ pub(crate) fn find(connection: &Connection, id: &ExperimentId) -> Result<Option<
     });
     let Some((document, queued_at, evaluated, last_end)) = found.optional()? else { return Ok(None) };
     let experiment = read_json(|| format!("experiment {id}"), &document)?;
-    Ok(Some(Row { experiment, queued_at, evaluated, last_end }))
+    let queued_at = Timestamp::from_microsecond(queued_at)
+        .map_err(|error| damaged(&format!("the place of experiment {id}"), &error))?;
+    Ok(Some(Entry { experiment, queued_at, evaluated, last_end }))
 }
 
 /// The row of an experiment that must be there.
-pub(crate) fn get(connection: &Connection, id: &ExperimentId) -> Result<Row, Fail> {
+pub(crate) fn get(connection: &Connection, id: &ExperimentId) -> Result<Entry, Fail> {
     find(connection, id)?.ok_or_else(|| Fail::Store(Error::NoExperiment(id.clone())))
 }
 
@@ -118,7 +107,7 @@ pub(crate) fn ids(
 }
 
 /// Adds a row and counts it.
-pub(crate) fn insert(connection: &Connection, row: &Row, codec: i64) -> Result<(), Fail> {
+pub(crate) fn insert(connection: &Connection, row: &Entry, codec: i64) -> Result<(), Fail> {
     let experiment = &row.experiment;
     let (summary, document) = texts(experiment)?;
     let mut statement = connection.prepare_cached(
@@ -133,9 +122,9 @@ pub(crate) fn insert(connection: &Connection, row: &Row, codec: i64) -> Result<(
         status_code(experiment.status),
         codec,
         arm_code(experiment.origin.arm),
-        bd_rate(experiment),
-        decode_fuel(experiment),
-        row.queued_at,
+        row.bd_rate(),
+        row.decode_fuel(),
+        micros(row.queued_at),
         experiment.work.as_ref().map(|work| &work.worker),
         experiment.work.as_ref().map(|work| micros(work.lease_expires_at)),
         row.evaluated,
@@ -149,7 +138,7 @@ pub(crate) fn insert(connection: &Connection, row: &Row, codec: i64) -> Result<(
 }
 
 /// Writes a row whose status was `before`.
-pub(crate) fn change(connection: &Connection, row: &Row, before: Status) -> Result<(), Fail> {
+pub(crate) fn change(connection: &Connection, row: &Entry, before: Status) -> Result<(), Fail> {
     let experiment = &row.experiment;
     let (summary, document) = texts(experiment)?;
     let mut statement = connection.prepare_cached(
@@ -161,9 +150,9 @@ pub(crate) fn change(connection: &Connection, row: &Row, before: Status) -> Resu
     statement.execute(params![
         number,
         status_code(experiment.status),
-        bd_rate(experiment),
-        decode_fuel(experiment),
-        row.queued_at,
+        row.bd_rate(),
+        row.decode_fuel(),
+        micros(row.queued_at),
         experiment.work.as_ref().map(|work| &work.worker),
         experiment.work.as_ref().map(|work| micros(work.lease_expires_at)),
         row.evaluated,
@@ -173,6 +162,19 @@ pub(crate) fn change(connection: &Connection, row: &Row, before: Status) -> Resu
     write_document(connection, number, &document)?;
     count(connection, before, -1)?;
     count(connection, experiment.status, 1)
+}
+
+/// Applies a rule to an experiment, and writes what came of it.
+pub(crate) fn apply(
+    connection: &Connection,
+    mut row: Entry,
+    rule: impl FnOnce(&mut Entry) -> Result<(), Error>,
+) -> Result<Experiment, Fail> {
+    let before = row.experiment.status;
+    rule(&mut row)?;
+    change(connection, &row, before)?;
+    bump(connection)?;
+    Ok(row.experiment)
 }
 
 /// Writes what changes while a worker is at it: nothing that lists are filtered or sorted by, so no list index.
@@ -202,12 +204,4 @@ fn count(connection: &Connection, status: Status, by: i64) -> Result<(), Fail> {
 fn texts(experiment: &Experiment) -> Result<(String, String), Error> {
     let what = format!("experiment {}", experiment.id);
     Ok((write_json(&what, &experiment.summary())?, write_json(&what, experiment)?))
-}
-
-fn bd_rate(experiment: &Experiment) -> Option<f64> {
-    Some(experiment.findings.as_ref()?.headline.as_ref()?.bd_rate)
-}
-
-fn decode_fuel(experiment: &Experiment) -> Option<f64> {
-    experiment.findings.as_ref()?.decode_fuel_per_pixel
 }

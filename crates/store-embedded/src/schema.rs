@@ -4,7 +4,7 @@ use rusqlite_migration::{M, Migrations};
 
 /// Every schema there was, oldest first.
 pub(crate) fn migrations() -> Migrations<'static> {
-    Migrations::from_iter([M::up(include_str!("schema/1.sql"))])
+    Migrations::from_iter([M::up(include_str!("schema/1.sql")), M::up(include_str!("schema/2.sql"))])
 }
 
 #[cfg(test)]

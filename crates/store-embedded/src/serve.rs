@@ -163,15 +163,13 @@ async fn receive(
     let begun = begun.map_err(|error| failed("begin an upload", &key, &error))?;
     let incoming = begun.map_err(|error| failed("begin an upload", &key, &error))?;
     let incoming = stream(incoming, request, &key, bytes).await?;
-    if incoming.digest() != sha256 {
-        let reason = format!(
-            "this link is for bytes with the SHA-256 {sha256}, those sent have {}",
-            incoming.digest()
-        );
+    let (draft, found) = incoming.finish();
+    if found != sha256 {
+        let reason = format!("this link is for bytes with the SHA-256 {sha256}, those sent have {found}");
         return Err((StatusCode::FORBIDDEN, reason));
     }
     let (files, place) = (Arc::clone(&served.files), key.clone());
-    let done = tokio::task::spawn_blocking(move || files.finish(incoming, &place, now)).await;
+    let done = tokio::task::spawn_blocking(move || files.finish(draft, &place, now)).await;
     let done = done.map_err(|error| failed("store an upload", &key, &error))?;
     done.map_err(|error| failed("store an upload", &key, &error))?;
     Ok(key)

@@ -1,14 +1,11 @@
 //! Submissions: new experiments, those asked before, cancelled and rerun ones, and whole ones from elsewhere.
 
 use crate::database::Fail;
-use crate::rows::{self, Row};
+use crate::rows;
 use aiv1_model::{Arm, Experiment, ExperimentId, Record, Status, Submission};
-use aiv1_store::{Error, NewExperiment, Submitted};
-use jiff::{SignedDuration, Timestamp};
+use aiv1_store::{Entry, Error, KEY_LIFETIME, NewExperiment, Submitted};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-
-/// How long an idempotency key is remembered.
-pub(crate) const KEY_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) fn submit(
     connection: &Connection,
@@ -22,26 +19,8 @@ pub(crate) fn submit(
     if let Some(found) = rows::find(connection, &id)? {
         return Ok(Submitted { experiment: found.experiment, created: false });
     }
-    let experiment = Experiment {
-        number: next_number(connection, new.origin.arm)?,
-        status: Status::Queued,
-        submission: new.submission.clone(),
-        origin: new.origin.clone(),
-        submitted_at: now,
-        started_at: None,
-        ended_at: None,
-        attempt: 0,
-        lost_attempts: 0,
-        work: None,
-        phases: Vec::new(),
-        failure: None,
-        findings: None,
-        bundle: None,
-        earlier: Vec::new(),
-        id,
-    };
-    let codec = count_codec(connection, &experiment.submission, now)?;
-    let row = Row { experiment, queued_at: rows::micros(now), evaluated: false, last_end: None };
+    let row = Entry::submitted(new, next_number(connection, new.origin.arm)?, now);
+    let codec = count_codec(connection, &new.submission, now)?;
     rows::insert(connection, &row, codec)?;
     rows::bump(connection)?;
     Ok(Submitted { experiment: row.experiment, created: true })
@@ -58,8 +37,8 @@ pub(crate) fn import(
     }
     experiment.number = next_number(connection, experiment.origin.arm)?;
     let codec = count_codec(connection, &experiment.submission, experiment.submitted_at)?;
-    let queued_at = rows::micros(experiment.submitted_at);
-    let mut row = Row { experiment, queued_at, evaluated: false, last_end: None };
+    let queued_at = experiment.submitted_at;
+    let mut row = Entry { experiment, queued_at, evaluated: false, last_end: None };
     if row.experiment.status == Status::Successful {
         let ended_at = row.experiment.ended_at.unwrap_or(row.experiment.submitted_at);
         crate::ended::evaluate(connection, &mut row, ended_at)?;
@@ -73,40 +52,13 @@ pub(crate) fn import(
 }
 
 pub(crate) fn cancel(connection: &Connection, id: &ExperimentId, now: Timestamp) -> Result<Experiment, Fail> {
-    let mut row = rows::get(connection, id)?;
-    let before = row.experiment.status;
-    if !matches!(before, Status::Queued | Status::InProgress) {
-        return Err(refused(&row.experiment, "cancelled").into());
-    }
-    row.experiment.status = Status::Other;
-    row.experiment.work = None;
-    row.experiment.ended_at = Some(now);
-    rows::change(connection, &row, before)?;
-    rows::bump(connection)?;
-    Ok(row.experiment)
+    let row = rows::get(connection, id)?;
+    rows::apply(connection, row, |row| row.cancel(now))
 }
 
 pub(crate) fn rerun(connection: &Connection, id: &ExperimentId, now: Timestamp) -> Result<Experiment, Fail> {
-    let mut row = rows::get(connection, id)?;
-    let before = row.experiment.status;
-    if matches!(before, Status::Queued | Status::InProgress) {
-        return Err(refused(&row.experiment, "run again").into());
-    }
-    let experiment = &mut row.experiment;
-    experiment.earlier.extend(experiment.bundle.take());
-    let excess = experiment.earlier.len().saturating_sub(Experiment::MAX_EARLIER);
-    experiment.earlier.drain(..excess);
-    experiment.status = Status::Queued;
-    experiment.started_at = None;
-    experiment.ended_at = None;
-    experiment.lost_attempts = 0;
-    experiment.phases.clear();
-    experiment.failure = None;
-    experiment.findings = None;
-    row.queued_at = rows::micros(now);
-    rows::change(connection, &row, before)?;
-    rows::bump(connection)?;
-    Ok(row.experiment)
+    let row = rows::get(connection, id)?;
+    rows::apply(connection, row, |row| row.rerun(now))
 }
 
 /// Forgets idempotency keys that are no longer held to.
@@ -116,17 +68,6 @@ pub(crate) fn forget_keys(connection: &Connection, now: Timestamp) -> Result<usi
 
 fn dead_keys(now: Timestamp) -> i64 {
     rows::micros(now).saturating_sub(KEY_LIFETIME.as_micros() as i64)
-}
-
-fn refused(experiment: &Experiment, action: &'static str) -> Error {
-    let state = match experiment.status {
-        Status::Queued => "queued",
-        Status::InProgress => "in progress",
-        Status::Successful => "successful",
-        Status::Failed => "failed",
-        Status::Other => "cancelled or of no known status",
-    };
-    Error::State { id: experiment.id.clone(), state: state.to_owned(), action }
 }
 
 fn remember(connection: &Connection, key: &str, id: &ExperimentId, now: Timestamp) -> Result<(), Fail> {
@@ -151,11 +92,10 @@ fn remember(connection: &Connection, key: &str, id: &ExperimentId, now: Timestam
 }
 
 fn next_number(connection: &Connection, arm: Arm) -> Result<u64, Fail> {
-    let by_the_loop = matches!(arm, Arm::Search | Arm::Random | Arm::Start);
     let mut statement = connection.prepare_cached(
         "UPDATE state SET submitted = submitted + 1, iterations = iterations + ?1 RETURNING submitted",
     )?;
-    let number: i64 = statement.query_row([i64::from(by_the_loop)], |row| row.get(0))?;
+    let number: i64 = statement.query_row([i64::from(Entry::is_iteration(arm))], |row| row.get(0))?;
     Ok(number as u64)
 }
 

@@ -36,7 +36,7 @@ fn remove_expired(files: &Files, path: &Path, now: Timestamp) -> io::Result<bool
         return Ok(false);
     }
     // Moved aside first, and looked at again: a fresh one may have been put in its place meanwhile.
-    let aside = files.begin()?;
+    let aside = files.draft()?;
     if absent_is_none(fs::rename(path, aside.path()))?.is_none() {
         return Ok(false);
     }

@@ -1,21 +1,12 @@
 //! Claims, leases, heartbeats, reports.
-//!
-//! A claim is a worker's until another takes it: one whose lease has lapsed may still report while nobody has claimed
-//! since, which costs nothing (the attempt's number fences every report) and saves a run that was only suspended.
 
 use crate::database::Fail;
-use crate::rows::{self, Row};
+use crate::rows;
 use aiv1_model::api::{Heartbeat, Holder, WorkerInfo};
-use aiv1_model::{Experiment, ExperimentId, FailureSummary, Fault, Phase, PhaseRecord, Status, Work};
-use aiv1_store::{ClaimedWork, Error, LEASE, MAX_LOST_ATTEMPTS};
-use jiff::{SignedDuration, Timestamp};
+use aiv1_model::{ExperimentId, PhaseRecord, Status};
+use aiv1_store::{ClaimedWork, Entry, SEEN_GRAIN};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-
-/// A worker that finds nothing to do is noted as seen at most this often, so that asking costs no write.
-const SEEN_GRAIN: SignedDuration = SignedDuration::from_secs(5);
-
-/// Most phases noted for one attempt: each of them, with room for one tried again.
-const MAX_PHASES: usize = 32;
 
 /// Whether there is anything to claim.
 pub(crate) fn is_waiting(connection: &Connection, now: Timestamp) -> Result<bool, Fail> {
@@ -26,17 +17,28 @@ pub(crate) fn is_waiting(connection: &Connection, now: Timestamp) -> Result<bool
     Ok(statement.query_row([rows::micros(now)], |row| row.get(0))?)
 }
 
+/// Work whose lease has lapsed.
+fn lapsed(connection: &Connection, now: Timestamp) -> Result<Vec<ExperimentId>, Fail> {
+    let lapsed = "SELECT id FROM experiments WHERE lease_expires_at <= ?1 ORDER BY lease_expires_at";
+    rows::ids(connection, lapsed, [rows::micros(now)])
+}
+
+/// Takes work from all workers whose lease has lapsed; from how many.
+pub(crate) fn requeue_lapsed(connection: &Connection, now: Timestamp) -> Result<u64, Fail> {
+    let lost = lapsed(connection, now)?;
+    for id in &lost {
+        lose(connection, rows::get(connection, id)?, now)?;
+    }
+    Ok(lost.len() as u64)
+}
+
 /// What was claimed, and whether work was taken from workers that were lost.
 pub(crate) fn claim(
     connection: &Connection,
     worker: &WorkerInfo,
     now: Timestamp,
 ) -> Result<(Option<ClaimedWork>, bool), Fail> {
-    let mut lost = rows::ids(
-        connection,
-        "SELECT id FROM experiments WHERE lease_expires_at <= ?1 ORDER BY lease_expires_at",
-        [rows::micros(now)],
-    )?;
+    let mut lost = lapsed(connection, now)?;
     let held = rows::ids(connection, "SELECT id FROM experiments WHERE worker = ?1", [&worker.name])?;
     let held: Vec<_> = held.into_iter().filter(|id| !lost.contains(id)).collect();
     lost.extend(held);
@@ -49,22 +51,9 @@ pub(crate) fn claim(
     see(connection, worker, now, !lost.is_empty() || next.is_some())?;
     let Some(id) = next else { return Ok((None, !lost.is_empty())) };
     let mut row = rows::get(connection, &id)?;
-    let experiment = &mut row.experiment;
-    experiment.status = Status::InProgress;
-    experiment.attempt = experiment.attempt.saturating_add(1);
-    experiment.started_at = experiment.started_at.or(Some(now));
-    experiment.phases.clear();
-    experiment.work = Some(Work {
-        worker: worker.name.clone(),
-        claimed_at: now,
-        lease_expires_at: lease_end(now),
-        phase: None,
-        progress: None,
-    });
-    row.last_end = None;
+    let holder = row.claim(&worker.name, now);
     rows::change(connection, &row, Status::Queued)?;
     rows::bump(connection)?;
-    let holder = Holder { worker: worker.name.clone(), attempt: row.experiment.attempt };
     Ok((Some(ClaimedWork { experiment: row.experiment, holder }), !lost.is_empty()))
 }
 
@@ -74,15 +63,9 @@ pub(crate) fn heartbeat(
     beat: &Heartbeat,
     now: Timestamp,
 ) -> Result<Timestamp, Fail> {
-    let mut experiment = held(connection, id, &beat.holder)?.experiment;
-    let lease = lease_end(now);
-    if let Some(work) = &mut experiment.work {
-        work.lease_expires_at = lease;
-        work.phase = beat.phase.or(work.phase);
-        work.progress =
-            beat.progress.filter(|progress| progress.is_finite()).map(|progress| progress.clamp(0.0, 1.0));
-    }
-    rows::progress(connection, &experiment)?;
+    let mut row = rows::get(connection, id)?;
+    let lease = row.heartbeat(beat, now)?;
+    rows::progress(connection, &row.experiment)?;
     seen(connection, &beat.holder.worker, now)?;
     rows::bump(connection)?;
     Ok(lease)
@@ -95,79 +78,22 @@ pub(crate) fn phase(
     phase: &PhaseRecord,
     now: Timestamp,
 ) -> Result<(), Fail> {
-    let mut experiment = held(connection, id, holder)?.experiment;
-    // The same report again changes nothing, so that a worker may repeat one whose answer was lost.
-    if experiment.phases.contains(phase) {
+    let mut row = rows::get(connection, id)?;
+    if !row.phase(holder, phase)? {
         return Ok(());
     }
-    if experiment.phases.len() >= MAX_PHASES {
-        experiment.phases.remove(0);
-    }
-    experiment.phases.push(phase.clone());
-    rows::progress(connection, &experiment)?;
+    rows::progress(connection, &row.experiment)?;
     seen(connection, &holder.worker, now)?;
     rows::bump(connection)
 }
 
-/// The row of work that `holder` holds.
-pub(crate) fn held(connection: &Connection, id: &ExperimentId, holder: &Holder) -> Result<Row, Fail> {
-    let row = rows::get(connection, id)?;
-    let by = row.experiment.work.as_ref().map(|work| work.worker.as_str());
-    if row.experiment.attempt == holder.attempt && by == Some(holder.worker.as_str()) {
-        Ok(row)
-    } else {
-        Err(lost(id, holder).into())
-    }
-}
-
-/// Says that a report came too late.
-pub(crate) fn lost(id: &ExperimentId, holder: &Holder) -> Error {
-    Error::Lost { id: id.clone(), attempt: holder.attempt, worker: holder.worker.clone() }
-}
-
-/// Takes work from a worker that was not heard of: queued again, or failed for good.
-fn lose(connection: &Connection, row: Row, now: Timestamp) -> Result<(), Fail> {
-    let work = row.experiment.work.as_ref();
-    let (worker, phase) = work.map_or(("a worker", None), |work| (work.worker.as_str(), work.phase));
-    let failure = FailureSummary {
-        fault: Fault::Infrastructure,
-        phase: phase.unwrap_or(Phase::Deployment),
-        kind: "worker_lost".to_owned(),
-        message: format!(
-            "{worker} was not heard of for {} s; attempts lost: {} of {MAX_LOST_ATTEMPTS}",
-            LEASE.as_secs(),
-            row.experiment.lost_attempts.saturating_add(1)
-        ),
-    };
-    give_up_or_requeue(connection, row, failure, now)?;
-    Ok(())
-}
-
-/// An attempt was lost by the infrastructure's fault.
-pub(crate) fn give_up_or_requeue(
-    connection: &Connection,
-    mut row: Row,
-    failure: FailureSummary,
-    now: Timestamp,
-) -> Result<Experiment, Fail> {
-    let before = row.experiment.status;
-    let experiment = &mut row.experiment;
-    experiment.lost_attempts = experiment.lost_attempts.saturating_add(1);
-    experiment.work = None;
-    if experiment.lost_attempts >= MAX_LOST_ATTEMPTS {
-        experiment.status = Status::Failed;
-        experiment.failure = Some(failure);
-        experiment.ended_at = Some(now);
-    } else {
-        experiment.status = Status::Queued;
-    }
-    rows::change(connection, &row, before)?;
-    rows::bump(connection)?;
-    Ok(row.experiment)
-}
-
-fn lease_end(now: Timestamp) -> Timestamp {
-    now.checked_add(LEASE).unwrap_or(Timestamp::MAX)
+/// Takes work from a worker that was not heard of.
+fn lose(connection: &Connection, row: Entry, now: Timestamp) -> Result<(), Fail> {
+    let lost = rows::apply(connection, row, |row| {
+        row.lose(now);
+        Ok(())
+    });
+    lost.map(drop)
 }
 
 /// Notes a worker that asks for work.

@@ -151,6 +151,8 @@ async fn a_catalog_of_the_first_schema_opens() {
     assert_eq!(kept.findings.unwrap().headline.map(|saving| saving.bd_rate), Some(-12.5));
     assert_eq!(catalog.codecs().await.unwrap()[0].experiments, 1);
     assert_eq!(catalog.submit(&experiment(2)).await.unwrap().experiment.number, 2);
+    assert!(catalog.put_legacy(&fixtures::legacy(1)).await.unwrap());
+    assert_eq!(catalog.list_legacy(None, 10).await.unwrap().total, 1);
 }
 
 #[test]

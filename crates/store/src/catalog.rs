@@ -1,10 +1,10 @@
 //! [`Catalog`]: experiments, counts, work, workers, clips, rebuilds.
 
-use crate::{Error, Rebuild};
+use crate::{Error, Overview, Rebuild};
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
 use aiv1_model::{
-    Arm, BundleRef, Counts, Declaration, Digest, Experiment, ExperimentId, Failure, Findings, Origin,
-    PhaseRecord, Record, Status, Submission, Summary,
+    Arm, BundleRef, Counts, Declaration, Digest, Experiment, ExperimentId, Failure, Findings,
+    LegacyExperiment, Origin, PhaseRecord, Record, Status, Submission, Summary,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,10 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// After so many attempts lost by the infrastructure's fault an experiment fails for good.
 pub const MAX_LOST_ATTEMPTS: u32 = 5;
+
+/// So many rebuilds wait at most; while they do, no other is taken on. What a rebuild costs is asked for without a token,
+/// so it is bounded here, whoever asks and from wherever.
+pub const MAX_WAITING_REBUILDS: u64 = 100;
 
 /// An experiment to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,6 +189,8 @@ pub struct RebuildStatus {
     pub requested_at: Timestamp,
     /// How often it was begun.
     pub attempt: u32,
+    /// Until when it is held by who works at it.
+    pub lease_expires_at: Option<Timestamp>,
 }
 
 /// A rebuild that was claimed.
@@ -194,6 +200,17 @@ pub struct RebuildClaim {
     pub target: Rebuild,
     /// Counts up with every claim.
     pub attempt: u32,
+}
+
+/// A page of records of the earlier system.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LegacyPage {
+    /// The rows.
+    pub experiments: Vec<LegacyExperiment>,
+    /// How many there are in all.
+    pub total: u64,
+    /// Cursor of the next page; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// Everything but the objects. Every change of an experiment's status changes the counts in the same transaction;
@@ -214,6 +231,11 @@ pub trait Catalog: Debug + Send + Sync {
 
     /// Counts by status: one indexed read.
     async fn counts(&self) -> Result<Counts, Error>;
+
+    /// What the front page shows beside its list: of one moment where the backend has snapshots, else part by part.
+    async fn overview(&self) -> Result<Overview, Error> {
+        Overview::read(self).await
+    }
 
     /// Counts up with every change that a page could show: what an `ETag` is made of.
     async fn revision(&self) -> Result<u64, Error>;
@@ -266,7 +288,9 @@ pub trait Catalog: Debug + Send + Sync {
     /// Pauses the loop, or lets it go on.
     async fn set_paused(&self, paused: bool) -> Result<(), Error>;
 
-    /// Asks for a rebuild: one job however many ask. One that is done or failed is queued again.
+    /// Asks for a rebuild: one job however many ask. One that is done or failed is queued again. While
+    /// [`MAX_WAITING_REBUILDS`] are queued, one that is not under way is refused with [`Error::Busy`]. Consumers hear of one
+    /// that waits, and hear again when it is asked for again after a while: a message may have been lost.
     async fn request_rebuild(&self, target: &Rebuild) -> Result<RebuildStatus, Error>;
 
     /// Where a rebuild stands, if it was ever asked for.
@@ -275,11 +299,41 @@ pub trait Catalog: Debug + Send + Sync {
     /// Claims the longest-waiting rebuild for `lease`; one whose lease lapsed is claimed again.
     async fn claim_rebuild(&self, lease: SignedDuration) -> Result<Option<RebuildClaim>, Error>;
 
+    /// Claims this rebuild for `lease` if it waits or its lease lapsed: for a consumer that was told which, by a queue's
+    /// message. `None` if it is done, failed, held by another, or was never asked for.
+    async fn begin_rebuild(
+        &self,
+        target: &Rebuild,
+        lease: SignedDuration,
+    ) -> Result<Option<RebuildClaim>, Error>;
+
+    /// Keeps a claimed rebuild for another `lease`; `false` if it is no longer held. A lease that has lapsed can still be
+    /// renewed until another claims.
+    async fn renew_rebuild(&self, claim: &RebuildClaim, lease: SignedDuration) -> Result<bool, Error>;
+
+    /// Gives a claimed rebuild back: queued again. With `lost`, the reason why the infrastructure failed it, it counts as
+    /// lost, and fails with that reason after [`MAX_LOST_REBUILDS`](crate::MAX_LOST_REBUILDS). A late one changes nothing.
+    async fn release_rebuild(&self, claim: &RebuildClaim, lost: Option<&str>) -> Result<(), Error>;
+
     /// Ends a claimed rebuild; a late end changes nothing.
     async fn end_rebuild(&self, claim: &RebuildClaim, outcome: &Result<(), String>) -> Result<(), Error>;
 
     /// Returns once there may be a rebuild to claim, or after `at_most`.
     async fn wait_for_rebuild(&self, at_most: Duration);
+
+    /// Queues again what lapsed leases left behind, or gives it up, as a claim would: for when no worker asks any more.
+    /// Workers and consumers hear of it. How many experiments and rebuilds it was.
+    async fn requeue_lapsed(&self) -> Result<u64, Error>;
+
+    /// Keeps a record of the earlier system; the same again changes nothing, another one under its id replaces it.
+    /// Whether anything changed.
+    async fn put_legacy(&self, legacy: &LegacyExperiment) -> Result<bool, Error>;
+
+    /// A record of the earlier system.
+    async fn legacy(&self, id: &str) -> Result<Option<LegacyExperiment>, Error>;
+
+    /// Records of the earlier system, latest first, those of one time in an order that stays; `limit` is 1 to [`Query::MAX_LIMIT`].
+    async fn list_legacy(&self, cursor: Option<&str>, limit: u32) -> Result<LegacyPage, Error>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), Error>;

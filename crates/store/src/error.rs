@@ -39,6 +39,14 @@ pub enum Error {
         /// What it was used for.
         first: ExperimentId,
     },
+    /// Too much is waiting already: to be asked again later.
+    #[error("{waiting} rebuilds are waiting, at most {most} may; ask again later")]
+    Busy {
+        /// How many are waiting.
+        waiting: u64,
+        /// The bound.
+        most: u64,
+    },
     /// An object is larger than the reader admits.
     #[error("{key} has {bytes} bytes, at most {most} are read")]
     TooLarge {

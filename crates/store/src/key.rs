@@ -6,8 +6,14 @@
 //! reconstructed/ID/CLIP-qNN.mp4   reconstructed/ID/bundle.tar                  (made again when asked for; expire)
 //! ```
 
+use crate::Error;
 use aiv1_model::{Digest, ExperimentId, Manifest};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+
+/// How long what lies below [`BlobKey::EXPIRING`] is kept after it was put. The lifecycle rule of the bucket in
+/// `template.yaml` says the same number of days.
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Kinds of objects that are kept for ever, under the SHA-256 of their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -187,6 +193,17 @@ impl BlobKey {
         let (folder, name) = path.split_once('/')?;
         let kind = ObjectKind::ALL.into_iter().find(|kind| kind.folder() == folder)?;
         Some(Self::Object { kind, sha256: name.strip_suffix(kind.suffix())?.parse().ok()? })
+    }
+
+    /// Refuses bytes with this digest under a key that names another ([`Error::Damaged`]).
+    pub fn check_digest(&self, digest: &Digest) -> Result<(), Error> {
+        match self {
+            Self::Object { sha256, .. } if sha256 != digest => Err(Error::Damaged {
+                what: self.path(),
+                reason: format!("the bytes have the digest {digest}"),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the object's lifecycle ends.

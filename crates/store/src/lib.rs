@@ -13,15 +13,22 @@ mod catalog;
 mod clock;
 mod error;
 mod key;
+mod overview;
+mod rebuild_job;
+mod transitions;
 
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use blobs::{Blob, BlobInfo, Blobs, Link, LinkOptions, UploadLink};
+pub use blobs::{Blob, BlobInfo, Blobs, Link, LinkOptions, Upload, UploadLink};
 pub use catalog::{
-    Catalog, ClaimedWork, Codec, Ended, LEASE, LoopState, MAX_LOST_ATTEMPTS, Milestone, NewExperiment, Order,
-    Page, Query, RebuildClaim, RebuildState, RebuildStatus, Submitted,
+    Catalog, ClaimedWork, Codec, Ended, LEASE, LegacyPage, LoopState, MAX_LOST_ATTEMPTS,
+    MAX_WAITING_REBUILDS, Milestone, NewExperiment, Order, Page, Query, RebuildClaim, RebuildState,
+    RebuildStatus, Submitted,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;
-pub use key::{BlobKey, KeyError, ObjectKind, Rebuild};
+pub use key::{BlobKey, KeyError, ObjectKind, RETENTION, Rebuild};
+pub use overview::Overview;
+pub use rebuild_job::{MAX_LOST_REBUILDS, RebuildJob, RebuildMessage};
+pub use transitions::{ArmProgress, Entry, KEY_LIFETIME, SEEN_GRAIN, WORKER_MEMORY};

@@ -50,6 +50,7 @@ pub(crate) async fn open() -> Backend {
         clock,
         http: Arc::new(InProcess(store.router())),
         scratch: folder.path().to_owned(),
+        gaps: &[],
         keep: Box::new((folder, store)),
     }
 }

@@ -13,9 +13,14 @@ pub(super) fn stream(bytes: &[u8]) -> BlobKey {
     BlobKey::object(ObjectKind::Stream, Digest::of(bytes))
 }
 
+/// A preview.
+fn video() -> Rebuild {
+    Rebuild::Video { experiment: submission(1).id(), clip: clip(0).info.id, quality_index: 24 }
+}
+
 /// The key of a preview.
 pub(super) fn preview() -> BlobKey {
-    Rebuild::Video { experiment: submission(1).id(), clip: clip(0).info.id, quality_index: 24 }.key()
+    video().key()
 }
 
 /// All ways in and out carry the same bytes.
@@ -123,4 +128,93 @@ pub async fn previews_expire_and_objects_do_not(backend: Backend) {
     assert!(blobs.head(&kept).await.unwrap().is_some());
     blobs.put(&key, bytes.clone()).await.unwrap();
     assert_eq!(blobs.get(&key, 100).await.unwrap(), Some(bytes), "made again, it is there for another week");
+}
+
+/// Bytes that repeat nowhere near.
+fn pattern(bytes: u32, seed: u32) -> Bytes {
+    (0..bytes)
+        .map(|index| (index.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8)
+        .collect::<Vec<_>>()
+        .into()
+}
+
+/// As an MP4 is: samples as they come, the index that belongs before them at the end.
+pub async fn an_object_is_written_piece_by_piece_and_its_beginning_last(backend: Backend) {
+    let (blobs, key) = (&backend.blobs, preview());
+    let mut upload = blobs.begin(&video()).await.unwrap();
+    // More than any backend keeps in memory, in pieces that fit no block.
+    let pieces: Vec<_> = (0..30).map(|seed| pattern(700_001 + seed, seed)).collect();
+    for piece in &pieces {
+        upload.append(piece.clone()).await.unwrap();
+        assert_eq!(blobs.head(&key).await.unwrap(), None, "nothing is there until it is finished");
+    }
+    let head = pattern(4_321, 99);
+    let whole = [head.to_vec(), pieces.concat()].concat();
+    backend.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(upload.finish(head).await.unwrap(), whole.len() as u64);
+    let info = blobs.head(&key).await.unwrap().unwrap();
+    assert_eq!(info.bytes, whole.len() as u64);
+    // A service may date it by its first piece.
+    let under_way = START..=START + SignedDuration::from_mins(1);
+    assert!(under_way.contains(&info.stored_at), "{}", info.stored_at);
+    let found = blobs.get(&key, 1 << 30).await.unwrap().unwrap();
+    assert!(found == whole, "other bytes than those that were written");
+}
+
+/// However few or small they are.
+pub async fn an_object_of_any_pieces_is_the_sum_of_them(backend: Backend) {
+    let (blobs, key) = (&backend.blobs, preview());
+    let cases: [(&'static [u8], &[&'static [u8]]); 6] = [
+        (b"", &[]),
+        (b"head alone", &[]),
+        (b"", &[b"samples alone"]),
+        (b"", &[b"", b""]),
+        (b"head", &[b"", b"a", b"", b"bc"]),
+        (b"head", &[b"samples"]),
+    ];
+    for (head, pieces) in cases {
+        let mut upload = blobs.begin(&video()).await.unwrap();
+        for piece in pieces {
+            upload.append(Bytes::from_static(piece)).await.unwrap();
+        }
+        let whole = [head, &pieces.concat()].concat();
+        assert_eq!(upload.finish(Bytes::from_static(head)).await.unwrap(), whole.len() as u64);
+        assert_eq!(blobs.get(&key, 100).await.unwrap().unwrap(), whole);
+    }
+}
+
+/// Given up or forgotten: the key stays as it was.
+pub async fn an_upload_that_is_not_finished_leaves_nothing(backend: Backend) {
+    let (blobs, key) = (&backend.blobs, preview());
+    for stored in [None, Some(Bytes::from_static(b"an older preview"))] {
+        if let Some(bytes) = &stored {
+            blobs.put(&key, bytes.clone()).await.unwrap();
+        }
+        let mut given_up = blobs.begin(&video()).await.unwrap();
+        given_up.append(pattern(6 << 20, 1)).await.unwrap();
+        given_up.abort().await.unwrap();
+        blobs.begin(&video()).await.unwrap().abort().await.unwrap();
+        let mut forgotten = blobs.begin(&video()).await.unwrap();
+        forgotten.append(pattern(6 << 20, 2)).await.unwrap();
+        drop(forgotten);
+        assert_eq!(blobs.get(&key, 100).await.unwrap(), stored);
+    }
+}
+
+/// Of two that write at the same time, the last to finish is read, whole.
+pub async fn a_finished_upload_replaces_what_was_there_for_another_week(backend: Backend) {
+    let (blobs, key) = (&backend.blobs, preview());
+    let (mut first, mut second) =
+        (blobs.begin(&video()).await.unwrap(), blobs.begin(&video()).await.unwrap());
+    first.append(pattern(6 << 20, 1)).await.unwrap();
+    second.append(Bytes::from_static(b" second")).await.unwrap();
+    first.append(Bytes::from_static(b"end")).await.unwrap();
+    assert_eq!(first.finish(Bytes::from_static(b"the first")).await.unwrap(), (6 << 20) + 12);
+    backend.clock.advance(SignedDuration::from_hours(24));
+    second.finish(Bytes::from_static(b"the")).await.unwrap();
+    assert_eq!(blobs.get(&key, 100).await.unwrap().as_deref(), Some(&b"the second"[..]));
+    backend.clock.advance(SignedDuration::from_hours(7 * 24) - SignedDuration::from_secs(1));
+    assert!(blobs.head(&key).await.unwrap().is_some());
+    backend.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(blobs.head(&key).await.unwrap(), None);
 }

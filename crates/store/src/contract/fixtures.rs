@@ -2,13 +2,14 @@
 
 use crate::{Ended, ManualClock, NewExperiment};
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo};
+use aiv1_model::legacy::{ArtefactKind, LegacyArtefact, LegacyClaims, LegacyGeneration, LegacyStatus};
 use aiv1_model::{
     AnchorEncode, AnchorPoint, Arm, BdRate, BundleRef, Certificate, ClipClass, ClipInfo, CodecInfo,
     ColorInfo, Comparison, Cost, Decibels, Declaration, DeclaredParameter, Digest, Evidence, Failure, Fault,
-    FrameQuality, FrameRate, Limits, Machine, Metric, ModuleInfo, Origin, ParameterKind, ParameterValue,
-    Parameters, Phase, PhaseOutcome, PhaseRecord, PlaneError, Quality, QualityTools, RECORD_VERSION,
-    RatePoint, Record, SetComparison, Settings, SourceFile, Spread, Status, StreamInfo, Submission,
-    VideoFormat,
+    FrameQuality, FrameRate, LegacyExperiment, Limits, Machine, Metric, ModuleInfo, Origin, ParameterKind,
+    ParameterValue, Parameters, Phase, PhaseOutcome, PhaseRecord, PlaneError, Quality, QualityTools,
+    RECORD_VERSION, RatePoint, Record, SetComparison, Settings, SourceFile, Spread, Status, StreamInfo,
+    Submission, VideoFormat,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -97,6 +98,32 @@ pub fn worker(name: &str) -> WorkerInfo {
         version: "0.1.0".to_owned(),
         machine: Some("a machine".to_owned()),
         threads: 2,
+    }
+}
+
+/// The `n`-th record of the earlier system, each a second after the one before.
+#[must_use]
+pub fn legacy(n: u32) -> LegacyExperiment {
+    let recorded_at = START + SignedDuration::from_secs(i64::from(n));
+    let id = format!("exp_iter{n}_{}", recorded_at.as_second());
+    let key = format!("decoders/{id}/decoder.py");
+    LegacyExperiment {
+        id: id.parse().unwrap(),
+        recorded_at,
+        generation: LegacyGeneration::G3,
+        status: LegacyStatus::Successful,
+        status_word: Some("success".to_owned()),
+        iteration: Some(u64::from(n)),
+        phase: None,
+        claims: LegacyClaims { bitrate_mbps: Some(554.9), psnr_db: Some(22.5), ..LegacyClaims::default() },
+        failure: None,
+        approach: None,
+        hypothesis: None,
+        reasoning: Some("Block DCT with <b>quantisation</b> …".to_owned()),
+        improvement: None,
+        artefacts: vec![LegacyArtefact { kind: ArtefactKind::Decoder, key, bytes: None }],
+        notes: Vec::new(),
+        reader: LegacyExperiment::READER,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Backend;
 use super::fixtures::{bundle, experiment_of, failure, phase, record_for, success, worker};
-use crate::{Catalog, ClaimedWork, Ended, Error, LEASE, Order, Query};
+use crate::{Catalog, ClaimedWork, Ended, Error, LEASE, Order, Overview, Query};
 use aiv1_model::{Arm, Digest, Experiment, ExperimentId, Fault, Phase, Status, Summary};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -255,4 +255,20 @@ pub async fn limits_are_held(backend: Backend) {
         assert_eq!(page.experiments.len(), rows);
         assert!(page.next.is_some());
     }
+}
+
+/// Read at once or part by part, of an empty lab and of one that has something of everything.
+pub async fn the_overview_is_what_its_parts_say(backend: Backend) {
+    let catalog = &*backend.catalog;
+    assert_eq!(catalog.overview().await.unwrap(), Overview::read(catalog).await.unwrap());
+    fill(&backend, &mut Dice(5)).await;
+    catalog.put_legacy(&super::fixtures::legacy(1)).await.unwrap();
+    let overview = catalog.overview().await.unwrap();
+    assert_eq!(overview, Overview::read(catalog).await.unwrap());
+    let first = overview.best.first().expect("something succeeded");
+    assert_eq!(overview.record, catalog.record(&first.id).await.unwrap());
+    assert_eq!(overview.counts, catalog.counts().await.unwrap());
+    assert_eq!((overview.best.len(), overview.waiting.experiments.len()), (3, 5));
+    assert!(overview.waiting.next.is_some() && overview.record.is_some() && overview.legacy == 1);
+    assert!(!overview.milestones.is_empty() && !overview.workers.is_empty() && overview.codecs.len() == 2);
 }

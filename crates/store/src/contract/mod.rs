@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod catalog;
 pub mod ends;
 pub mod fixtures;
+pub mod legacy;
 pub mod links;
 pub mod lists;
 pub mod rebuilds;
@@ -34,8 +35,19 @@ pub struct Backend {
     pub http: Arc<dyn Http>,
     /// An empty folder for the test's own files.
     pub scratch: PathBuf,
+    /// What the server behind the links leaves undone, although the service that it stands for does it.
+    pub gaps: &'static [Gap],
     /// Whatever must live as long as the store.
     pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Something that a server which stands for another in tests leaves undone: asked of every other server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// It does not heed `If-Range`.
+    IfRange,
+    /// It answers a signed link from which the signature, or the name of its algorithm, was removed.
+    Unsigned,
 }
 
 /// A request to a link.
@@ -104,6 +116,7 @@ macro_rules! contract_tests {
                 nobody_waits_while_there_is_work
                 phases_are_those_of_the_latest_attempt
                 workers_are_seen_for_a_day
+                lapsed_leases_are_taken_back_without_a_claim
             }
             ends {
                 a_published_result_is_kept_whole
@@ -121,6 +134,7 @@ macro_rules! contract_tests {
                 pages_are_complete_and_stable_under_every_filter_and_order
                 a_cursor_of_another_order_or_none_of_ours_is_refused
                 limits_are_held
+                the_overview_is_what_its_parts_say
             }
             rebuilds {
                 fifty_who_ask_at_once_make_one_job
@@ -128,6 +142,19 @@ macro_rules! contract_tests {
                 a_failed_rebuild_is_asked_for_again
                 a_rebuild_that_kills_its_consumer_is_given_up
                 a_waiting_consumer_wakes_when_a_rebuild_is_asked_for
+                a_rebuild_named_by_a_message_is_begun_once_whatever_else_waits
+                a_renewed_lease_is_not_taken_over
+                a_rebuild_given_back_waits_again_and_is_not_counted
+                a_rebuild_lost_by_the_infrastructure_is_tried_again_up_to_the_bound
+                lapsed_rebuilds_are_queued_again_without_a_claim
+                as_many_rebuilds_wait_as_may_and_no_more
+            }
+            legacy {
+                a_legacy_record_is_kept_once_and_replaced_whole
+                a_legacy_record_that_is_not_there_is_none
+                legacy_records_are_listed_latest_first_page_by_page
+                a_cursor_of_no_legacy_list_is_refused
+                legacy_records_kept_at_once_are_counted_once_and_are_no_experiments
             }
             blobs {
                 an_object_is_put_read_downloaded_and_removed
@@ -135,6 +162,10 @@ macro_rules! contract_tests {
                 bytes_that_are_not_the_key_s_are_refused
                 an_object_is_replaced_in_one_step
                 previews_expire_and_objects_do_not
+                an_object_is_written_piece_by_piece_and_its_beginning_last
+                an_object_of_any_pieces_is_the_sum_of_them
+                an_upload_that_is_not_finished_leaves_nothing
+                a_finished_upload_replaces_what_was_there_for_another_week
             }
             links {
                 a_link_reads_an_object_and_its_ranges

@@ -252,3 +252,39 @@ pub async fn workers_are_seen_for_a_day(backend: Backend) {
     backend.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(15));
     assert_eq!(names(catalog.workers().await.unwrap()), ["early"]);
 }
+
+/// When no worker asks any more, nobody else would notice that one is lost.
+pub async fn lapsed_leases_are_taken_back_without_a_claim(backend: Backend) {
+    let catalog = &backend.catalog;
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 0);
+    for n in 0..3 {
+        catalog.submit(&experiment(n)).await.unwrap();
+    }
+    let lost = [claim(&backend, "one").await, claim(&backend, "two").await];
+    backend.clock.advance(LEASE - SECOND);
+    let kept = claim(&backend, "three").await;
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 0, "every lease still holds");
+    backend.clock.advance(SECOND);
+    let revision = catalog.revision().await.unwrap();
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 2);
+    assert!(catalog.revision().await.unwrap() > revision);
+    let counts = catalog.counts().await.unwrap();
+    assert_eq!((counts.queued, counts.in_progress), (2, 1));
+    for lost in &lost {
+        let id = &lost.experiment.id;
+        let known = catalog.experiment(id).await.unwrap().unwrap();
+        assert_eq!((known.status, known.lost_attempts), (Status::Queued, 1));
+        is_lost(catalog.heartbeat(id, &beat(&lost.holder)).await, &lost.holder);
+    }
+    catalog.heartbeat(&kept.experiment.id, &beat(&kept.holder)).await.unwrap();
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 0, "once is enough");
+    // What kills every worker is given up here as well.
+    let id = lost[0].experiment.id.clone();
+    for _ in 1..MAX_LOST_ATTEMPTS {
+        while catalog.claim(&worker("doomed")).await.unwrap().unwrap().experiment.id != id {}
+        backend.clock.advance(LEASE);
+        catalog.requeue_lapsed().await.unwrap();
+    }
+    let failed = catalog.experiment(&id).await.unwrap().unwrap();
+    assert_eq!((failed.status, failed.lost_attempts), (Status::Failed, MAX_LOST_ATTEMPTS));
+}
