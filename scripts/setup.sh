@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the lab needs and does not find: Debian packages, a wasm-capable rustc, cargo's checking tools, the
-# tests' accessibility checker, the sample clip.
+# AWS-compatible servers and the accessibility checker of the tests, the sample clip.
 # Quick when everything is there. Every failure names its fix.
 set -euo pipefail
 
@@ -23,7 +23,9 @@ missing=()
 for pair in "${needed[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
+compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+python3 -c 'import ensurepip' >/dev/null 2>&1 || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
   command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install them with your package manager"
@@ -43,18 +45,35 @@ done
 
 "$here/wasm-toolchain.sh" "$cache"
 
-# name version
-while read -r tool version; do
-  if ! "$cache/tools/bin/$tool" --version 2>/dev/null | grep -qF "$version"; then
-    say "building $tool $version (once)"
-    CARGO_TARGET_DIR=$cache/tools/target cargo install --quiet --locked --force --root "$cache/tools" "$tool@$version" ||
-      fail "cargo could not install $tool $version: is the crate registry reachable?"
+# crate version options: cargo's checking tools, and the tests' DynamoDB and S3
+installed=$(cargo install --list --root "$cache/tools" 2>/dev/null || true)
+while read -r crate version options; do
+  if ! grep -qxF "$crate v$version:" <<<"$installed"; then
+    say "building $crate $version (once)"
+    # shellcheck disable=SC2086 # options are words
+    CARGO_TARGET_DIR=$cache/tools/target cargo install --quiet --locked --force --root "$cache/tools" \
+      "$crate@$version" $options </dev/null ||
+      fail "cargo could not install $crate $version: is the crate registry reachable?"
     rm -rf "$cache/tools/target"
   fi
 done <<'TOOLS'
 cargo-deny 0.20.2
 cargo-machete 0.9.2
+dynoxide-rs 3.2.0 --no-default-features --features native-sqlite,http-server,cli
+s3s-fs 0.14.1 --features binary
 TOOLS
+
+# Python's: what deploys to AWS and checks that, and the AWS-compatible services of the tests; each in a folder of its own.
+for tool in sam ministack; do
+  wanted=$here/requirements-$tool.txt
+  if ! cmp -s "$wanted" "$cache/tools/$tool/installed.txt"; then
+    say "installing $(tr '\n' ' ' <"$wanted")"
+    rm -rf "${cache:?}/tools/$tool"
+    { python3 -m venv "$cache/tools/$tool" && "$cache/tools/$tool/bin/python" -m pip install --quiet -r "$wanted"; } >&2 ||
+      fail "pip could not install $wanted: is the Python package registry reachable, and python3-venv installed?"
+    cp "$wanted" "$cache/tools/$tool/installed.txt"
+  fi
+done
 
 # The accessibility checker that the browser tests put into every page; a file for tests, never part of what is built.
 axe=axe-core-4.11.0
