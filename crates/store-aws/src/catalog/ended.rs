@@ -1,0 +1,114 @@
+//! The end of claimed work: status, findings, record, evaluations and milestones in one transaction.
+
+use super::DynamoCatalog;
+use super::entries::{Change, Stored};
+use super::workers;
+use crate::table::item::{text, write_document};
+use crate::table::{Edit, Item, Key, Transaction, Turns, token};
+use aiv1_model::api::Holder;
+use aiv1_model::{Arm, Experiment, ExperimentId, Record, Status};
+use aiv1_store::{ArmProgress, Ended, Error};
+use jiff::Timestamp;
+
+const MARK: &str = "mark";
+pub(super) const EVALUATIONS: &str = "evaluations";
+const BEST: &str = "best";
+const MILESTONES: &str = "milestones";
+pub(super) const MILESTONE: &str = "milestone";
+
+impl DynamoCatalog {
+    pub(super) async fn end_work(
+        &self,
+        id: &ExperimentId,
+        holder: &Holder,
+        ended: &Ended,
+    ) -> Result<Experiment, Error> {
+        let mut turns = Turns::new("end work");
+        let mut kept = None;
+        loop {
+            let now = self.clock.now();
+            let before = self.stored(turns.action(), id).await?;
+            let mut after = before.clone();
+            if !after.entry.end(holder, ended, now)? {
+                return Ok(after.entry.experiment);
+            }
+            after.lease = None;
+            let mut extra = Transaction::default();
+            if let Ended::Published { record, .. } = ended {
+                let pieces = match kept {
+                    Some(pieces) => pieces,
+                    None => self.keep_record(id, record).await?,
+                };
+                (after.record, kept) = (Some(pieces), Some(pieces));
+                learn(&mut extra, &after, record)?;
+                if after.entry.experiment.status == Status::Successful {
+                    self.evaluate(turns.action(), &mut extra, &mut after, now).await?;
+                }
+            }
+            let published = matches!(ended, Ended::Published { .. });
+            extra.update(Key::worker(&holder.worker), workers::ends(now, published));
+            let mut change = Change::of(Some(&before), &after, Edit::default())?;
+            change.transaction.append(extra);
+            if self.make(turns.action(), change).await? {
+                return Ok(after.entry.experiment);
+            }
+            turns.next().await?;
+        }
+    }
+
+    /// Counts a successful end among its arm's evaluations, and adds the milestone if it is one.
+    pub(super) async fn evaluate(
+        &self,
+        action: &'static str,
+        transaction: &mut Transaction,
+        after: &mut Stored,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let arm = after.entry.experiment.origin.arm;
+        let item = self.table.get(action, &Key::arm(arm)).await?;
+        let (mut progress, milestones, mark) = match &item {
+            Some(item) => {
+                (progress(item)?, item.find_number(MILESTONES)?.unwrap_or(0), item.find_text(MARK)?)
+            }
+            None => (ArmProgress::default(), 0, None),
+        };
+        let milestone = after.entry.evaluate(&mut progress, now);
+        let mut edit = Edit::default().only_if(MARK, mark.map(text)).set(MARK, text(token()));
+        edit = edit.set(EVALUATIONS, crate::table::item::number(progress.evaluations));
+        edit = edit.set_or_remove(BEST, progress.best.map(|best| text(best.to_string())));
+        if let Some(milestone) = milestone {
+            edit = edit.add(MILESTONES, 1);
+            let document = write_document("a milestone", &milestone)?;
+            transaction.put(Item::new(&Key::milestone(arm, now, milestones)).text(MILESTONE, document));
+        }
+        transaction.update(Key::arm(arm), edit);
+        Ok(())
+    }
+}
+
+/// What a record says of its codec.
+pub(super) fn learn(transaction: &mut Transaction, after: &Stored, record: &Record) -> Result<(), Error> {
+    let source = after.entry.experiment.submission.source;
+    let mut edit = Edit::default();
+    if let Some(declaration) = &record.codec.declaration {
+        edit = edit.set("declaration", text(write_document(&format!("codec {source}"), declaration)?));
+    }
+    if let Some(decoder) = &record.codec.decoder {
+        edit = edit.set("decoder", text(decoder.sha256.to_string()));
+    }
+    if !edit.is_empty() {
+        transaction.update(Key::codec(&source), edit.only_if_there());
+    }
+    Ok(())
+}
+
+/// How far an arm has come; the best is kept as text, which is exact.
+fn progress(item: &Item) -> Result<ArmProgress, Error> {
+    let best = item.find_text(BEST)?.map(|_| item.parse(BEST)).transpose()?;
+    Ok(ArmProgress { evaluations: item.find_number(EVALUATIONS)?.unwrap_or(0), best })
+}
+
+/// An arm by its item, for those who read all of them.
+pub(super) fn evaluations(item: Option<&Item>, arm: Arm) -> Result<(Arm, u64), Error> {
+    Ok((arm, item.map(progress).transpose()?.unwrap_or_default().evaluations))
+}

@@ -1,0 +1,164 @@
+//! Counts, revision, codecs, clips, milestones, the loop's state: what is read whole.
+
+use super::DynamoCatalog;
+use super::ended;
+use crate::table::item::write_document;
+use crate::table::{Condition, Edit, Item, Key, Stretch, Transaction, Turns, key, token};
+use aiv1_model::api::ClipEntry;
+use aiv1_model::{Arm, Counts, Digest, Status};
+use aiv1_store::{Codec, Error, LoopState, Milestone};
+use std::str::FromStr;
+
+const REVISION: &str = "revision";
+const PAUSED: &str = "paused";
+const CLIP: &str = "clip";
+const PLACE: &str = "place";
+
+/// Most codecs listed.
+const CODECS: usize = 200;
+/// Most milestones read.
+const MILESTONES: usize = 500;
+
+impl DynamoCatalog {
+    pub(super) async fn read_counts(&self) -> Result<Counts, Error> {
+        let Some(item) = self.table.get("count experiments", &Key::counts()).await? else {
+            return Ok(Counts::default());
+        };
+        let of = |status| Ok::<u64, Error>(item.find_number(key::status_name(status))?.unwrap_or(0));
+        let counts = Counts {
+            successful: of(Status::Successful)?,
+            in_progress: of(Status::InProgress)?,
+            failed: of(Status::Failed)?,
+            queued: of(Status::Queued)?,
+            other: of(Status::Other)?,
+            total: 0,
+        };
+        let parts = [counts.successful, counts.in_progress, counts.failed, counts.queued, counts.other];
+        Ok(Counts { total: parts.iter().sum(), ..counts })
+    }
+
+    /// The sum of two counters, so that what workers report meets no transaction. Both only ever grow: a sum that was
+    /// read while they changed lies between that of before and that of after, and comes from no other state.
+    pub(super) async fn read_revision(&self) -> Result<u64, Error> {
+        let stretch = Stretch::until(key::STATE, Key::revision().sort, 2);
+        let counters = self.table.query("read the revision", stretch).await?;
+        let mut revision = 0_u64;
+        for counter in &counters {
+            revision += counter.find_number::<u64>(REVISION)?.unwrap_or(0);
+        }
+        Ok(revision)
+    }
+
+    pub(super) async fn read_loop_state(&self) -> Result<LoopState, Error> {
+        let found = self.table.query("read the loop's state", Stretch::whole(key::STATE, usize::MAX)).await?;
+        let at = |key: Key| found.iter().find(|item| item.key().is_ok_and(|known| known == key));
+        let iterations = at(Key::counts()).map(|item| item.find_number("iterations")).transpose()?.flatten();
+        let evaluations = Arm::ALL.into_iter().map(|arm| ended::evaluations(at(Key::arm(arm)), arm));
+        Ok(LoopState {
+            paused: at(Key::paused()).is_some_and(|item| item.is_on(PAUSED)),
+            iterations: iterations.unwrap_or(0),
+            evaluations: evaluations.collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(super) async fn pause(&self, paused: bool) -> Result<(), Error> {
+        let mut turns = Turns::new("pause the loop");
+        loop {
+            let known = self.table.get(turns.action(), &Key::paused()).await?;
+            if known.is_some_and(|item| item.is_on(PAUSED)) == paused {
+                return Ok(());
+            }
+            let mut transaction = Transaction::default();
+            transaction.put(Item::new(&Key::paused()).switch(PAUSED, paused));
+            transaction.update(Key::revision(), Edit::default().add(REVISION, 1));
+            if self.table.commit(turns.action(), &token(), transaction).await? {
+                return Ok(());
+            }
+            turns.next().await?;
+        }
+    }
+
+    pub(super) async fn find_codec(&self, source: &Digest) -> Result<Option<Codec>, Error> {
+        let found = self.table.get("read a codec", &Key::codec(source)).await?;
+        found.map(|item| read_codec(*source, &item)).transpose()
+    }
+
+    pub(super) async fn list_codecs(&self) -> Result<Vec<Codec>, Error> {
+        let action = "list codecs";
+        let places = self.table.query(action, Stretch::whole(key::CODECS, CODECS).backwards()).await?;
+        let sources = places.iter().map(|place| place.parse("source")).collect::<Result<Vec<Digest>, _>>()?;
+        let found = self.table.get_all(action, sources.iter().map(Key::codec).collect()).await?;
+        let known = sources.iter().filter_map(|source| Some((*source, found.get(&Key::codec(source))?)));
+        known.map(|(source, item)| read_codec(source, item)).collect()
+    }
+
+    pub(super) async fn keep_clip(&self, clip: &ClipEntry) -> Result<(), Error> {
+        let mut turns = Turns::new("keep a clip");
+        let id = clip.info.id;
+        let document = write_document(&format!("clip {id}"), clip)?;
+        loop {
+            let known = self.table.get(turns.action(), &Key::clip(&id)).await?;
+            let (place, is_new) = match &known {
+                Some(known) => (known.get_number(PLACE)?, false),
+                None => (self.next_clip_place(turns.action()).await?, true),
+            };
+            let place = Key::new(key::CLIPS, place);
+            let entry = Item::new(&place).text(CLIP, document.as_str());
+            let mut transaction = Transaction::default();
+            if is_new {
+                transaction.put_if(Item::new(&Key::clip(&id)).number(PLACE, place.sort), Condition::Absent);
+                transaction.put_if(entry, Condition::Absent);
+            } else {
+                let now = self.table.get(turns.action(), &place).await?;
+                if now.is_some_and(|now| now == entry) {
+                    return Ok(());
+                }
+                transaction.put(entry);
+            }
+            transaction.update(Key::revision(), Edit::default().add(REVISION, 1));
+            if self.table.commit(turns.action(), &token(), transaction).await? {
+                return Ok(());
+            }
+            turns.next().await?;
+        }
+    }
+
+    async fn next_clip_place(&self, action: &'static str) -> Result<u128, Error> {
+        let last = self.table.query(action, Stretch::whole(key::CLIPS, 1).backwards()).await?;
+        let last = last.first().map(Item::key).transpose()?;
+        Ok(last.map_or(1, |last| last.sort + 1))
+    }
+
+    pub(super) async fn list_clips(&self) -> Result<Vec<ClipEntry>, Error> {
+        let found = self.table.query("list clips", Stretch::whole(key::CLIPS, usize::MAX)).await?;
+        found.iter().map(|item| item.document(CLIP)).collect()
+    }
+
+    pub(super) async fn list_milestones(&self) -> Result<Vec<Milestone>, Error> {
+        let latest = Stretch::whole(key::MILESTONES, MILESTONES).backwards();
+        let found = self.table.query("list milestones", latest).await?;
+        let mut milestones = found
+            .iter()
+            .rev()
+            .map(|item| item.document::<Milestone>(ended::MILESTONE))
+            .collect::<Result<Vec<_>, _>>()?;
+        // Stable: within an arm they stay in order.
+        milestones.sort_by_key(|milestone| milestone.arm);
+        Ok(milestones)
+    }
+}
+
+fn read_codec(source: Digest, item: &Item) -> Result<Codec, Error> {
+    Ok(Codec {
+        source,
+        name: item.get_text("name")?.to_owned(),
+        first_seen: item.parse("first_seen")?,
+        declaration: item.find_text("declaration")?.map(|_| item.document("declaration")).transpose()?,
+        decoder: item
+            .find_text("decoder")?
+            .map(Digest::from_str)
+            .transpose()
+            .map_err(|error| item.damaged("decoder", &error))?,
+        experiments: item.get_number("experiments")?,
+    })
+}

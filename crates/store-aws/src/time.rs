@@ -1,0 +1,16 @@
+//! The store's clock, as the SDK asks for the time: signatures are made at the time that leases and links are counted by.
+
+use aiv1_store::Clock;
+use aws_smithy_async::time::TimeSource;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// A clock of ours.
+#[derive(Debug)]
+pub(crate) struct TimeOf(pub(crate) Arc<dyn Clock>);
+
+impl TimeSource for TimeOf {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}

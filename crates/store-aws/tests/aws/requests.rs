@@ -1,0 +1,158 @@
+//! What the catalog asks its table for: how many requests each thing costs, and that it never scans.
+
+use crate::support::table::behind;
+use aiv1_model::Arm;
+use aiv1_store::contract::fixtures::{self, beat, clip, experiment, experiment_of, phase, success, worker};
+use aiv1_store::{LEASE, Order, Query, Rebuild};
+use aiv1_store_aws::TABLE_CALLS;
+use aiv1_test_servers::FaultProxy;
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What was asked for since the last time, by operation.
+fn asked(proxy: &FaultProxy) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for asked in proxy.asked() {
+        let operation = asked.target.rsplit('.').next().unwrap().to_owned();
+        *counts.entry(operation).or_insert(0) += 1;
+    }
+    proxy.forget();
+    counts
+}
+
+fn calls<const N: usize>(calls: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    calls.into_iter().map(|(operation, times)| (operation.to_owned(), times)).collect()
+}
+
+#[tokio::test]
+async fn each_thing_costs_a_few_requests_however_much_there_is() {
+    let clock = fixtures::clock();
+    let (proxy, catalog) = behind(&clock, |_| None).await;
+    for n in 0..60 {
+        catalog.submit(&experiment(n)).await.unwrap();
+    }
+    asked(&proxy);
+
+    let page = Query { limit: 50, order: Order::Newest, ..Query::default() };
+    let first = catalog.list(&page).await.unwrap();
+    assert_eq!(asked(&proxy), calls([("Query", 1), ("BatchGetItem", 1)]), "a page");
+    catalog.list(&Query { cursor: first.next, ..page }).await.unwrap();
+    assert_eq!(asked(&proxy), calls([("Query", 1), ("BatchGetItem", 1)]), "the next one");
+    catalog.revision().await.unwrap();
+    assert_eq!(asked(&proxy), calls([("Query", 1)]), "an unchanged page");
+    catalog.counts().await.unwrap();
+    assert_eq!(asked(&proxy), calls([("GetItem", 1)]), "counts");
+    catalog.loop_state().await.unwrap();
+    assert_eq!(asked(&proxy), calls([("Query", 1)]), "the loop's state");
+
+    catalog.submit(&experiment(60)).await.unwrap();
+    assert_eq!(asked(&proxy), calls([("BatchGetItem", 1), ("TransactWriteItems", 1)]), "a submission");
+    let work = catalog.claim(&worker("one")).await.unwrap().unwrap();
+    let claim = calls([("GetItem", 2), ("Query", 2), ("TransactWriteItems", 1)]);
+    assert_eq!(asked(&proxy), claim, "a claim: lapsed leases, the queue, the worker, the experiment");
+    let id = &work.experiment.id;
+    catalog.heartbeat(id, &beat(&work.holder)).await.unwrap();
+    let beaten = calls([("GetItem", 1), ("UpdateItem", 3)]);
+    assert_eq!(
+        asked(&proxy),
+        beaten,
+        "a heartbeat: the experiment, the worker, the revision; no transaction"
+    );
+    let result = success(&work.experiment.submission, Some(-1.0));
+    catalog.end(id, &work.holder, &result).await.unwrap();
+    let ended = calls([("GetItem", 2), ("PutItem", 1), ("TransactWriteItems", 1)]);
+    assert_eq!(asked(&proxy), ended, "an end: the experiment, its arm, the record");
+    catalog.record(id).await.unwrap().unwrap();
+    assert_eq!(asked(&proxy), calls([("GetItem", 1), ("Query", 1)]), "a record");
+
+    catalog.wait_for_work(Duration::from_mins(1)).await;
+    assert_eq!(asked(&proxy), calls([("Query", 2)]), "a look for work");
+}
+
+#[tokio::test]
+async fn an_idle_worker_costs_three_reads_a_claim_and_a_write_now_and_then() {
+    let clock = fixtures::clock();
+    let (proxy, catalog) = behind(&clock, |_| None).await;
+    let idle = worker("idle");
+    assert!(catalog.claim(&idle).await.unwrap().is_none());
+    asked(&proxy);
+    assert!(catalog.claim(&idle).await.unwrap().is_none());
+    assert_eq!(asked(&proxy), calls([("GetItem", 1), ("Query", 2)]));
+    clock.advance(SignedDuration::from_secs(5));
+    assert!(catalog.claim(&idle).await.unwrap().is_none());
+    let noted = calls([("GetItem", 1), ("Query", 2), ("TransactWriteItems", 1), ("UpdateItem", 1)]);
+    assert_eq!(asked(&proxy), noted, "it was heard of");
+}
+
+#[tokio::test]
+async fn a_long_run_moves_its_lease_in_the_index_once_a_lease_and_is_not_lost() {
+    let clock = fixtures::clock();
+    let (proxy, catalog) = behind(&clock, |_| None).await;
+    catalog.submit(&experiment(1)).await.unwrap();
+    let work = catalog.claim(&worker("steady")).await.unwrap().unwrap();
+    let half = LEASE / 2;
+    for _ in 0..6 {
+        clock.advance(half);
+        catalog.heartbeat(&work.experiment.id, &beat(&work.holder)).await.unwrap();
+    }
+    asked(&proxy);
+    // Three leases' time later the index still has the first.
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 0);
+    assert_eq!(asked(&proxy).get("TransactWriteItems"), Some(&1), "it is moved");
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 0);
+    assert_eq!(asked(&proxy).get("TransactWriteItems"), None, "once");
+    clock.advance(LEASE);
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 1, "and found there when it lapses for real");
+}
+
+#[tokio::test]
+async fn a_worker_is_listed_however_long_it_runs_one_experiment() {
+    let clock = fixtures::clock();
+    let (_proxy, catalog) = behind(&clock, |_| None).await;
+    catalog.submit(&experiment(1)).await.unwrap();
+    let work = catalog.claim(&worker("steady")).await.unwrap().unwrap();
+    for _ in 0..50 {
+        clock.advance(SignedDuration::from_mins(59));
+        catalog.heartbeat(&work.experiment.id, &beat(&work.holder)).await.unwrap();
+        let workers = catalog.workers().await.unwrap();
+        assert_eq!(workers.len(), 1);
+        assert_eq!(workers[0].experiment.as_ref(), Some(&work.experiment.id));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_ever_scanned_and_nothing_called_that_a_role_need_not_allow() {
+    let clock = fixtures::clock();
+    let (proxy, catalog) = behind(&clock, |_| None).await;
+    catalog.put_clip(&clip(1)).await.unwrap();
+    catalog.clips().await.unwrap();
+    for arm in Arm::ALL {
+        catalog.submit(&experiment_of("one", arm as u32, arm)).await.unwrap();
+    }
+    let id = experiment_of("one", Arm::Person as u32, Arm::Person).submission.id();
+    catalog.cancel(&id).await.unwrap();
+    catalog.rerun(&id).await.unwrap();
+    while let Some(work) = catalog.claim(&worker("one")).await.unwrap() {
+        let (id, holder) = (&work.experiment.id, &work.holder);
+        catalog.phase(id, holder, &phase(aiv1_model::Phase::Execution)).await.unwrap();
+        catalog.end(id, holder, &success(&work.experiment.submission, Some(-1.0))).await.unwrap();
+    }
+    for order in [Order::Newest, Order::Oldest, Order::Best, Order::Cheapest] {
+        assert_eq!(catalog.list(&Query { order, ..Query::default() }).await.unwrap().experiments.len(), 4);
+    }
+    let target = Rebuild::Bundle { experiment: id.clone() };
+    catalog.request_rebuild(&target).await.unwrap();
+    let claim = catalog.claim_rebuild(LEASE).await.unwrap().unwrap();
+    catalog.end_rebuild(&claim, &Ok(())).await.unwrap();
+    catalog.put_legacy(&fixtures::legacy(1)).await.unwrap();
+    catalog.list_legacy(None, 10).await.unwrap();
+    catalog.overview().await.unwrap();
+    catalog.requeue_lapsed().await.unwrap();
+    catalog.set_paused(true).await.unwrap();
+    for operation in asked(&proxy).keys() {
+        // A transaction needs the rights of what is in it, none of its own.
+        let allowed = TABLE_CALLS.contains(&operation.as_str()) || operation == "TransactWriteItems";
+        assert!(allowed, "{operation} is not among {TABLE_CALLS:?}");
+    }
+}
