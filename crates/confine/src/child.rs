@@ -35,9 +35,12 @@ fn become_program() -> Result<std::convert::Infallible, Report> {
     if parent != Some(spec.parent) {
         return Err(Report::Setup { step: "the death signal".into(), reason: "the parent is gone".into() });
     }
-    let level = rules::level().ok_or_else(|| Report::Unsupported { missing: NO_LANDLOCK.to_owned() })?;
+    let level = rules::level();
+    if level.is_none() && !spec.best_effort {
+        return Err(Report::Unsupported { missing: NO_LANDLOCK.to_owned() });
+    }
     let network_namespace = leave_network();
-    if level < DENIES_TCP && !network_namespace {
+    if level < Some(DENIES_TCP) && !network_namespace && !spec.best_effort {
         let missing =
             "its Landlock cannot deny TCP (Linux 6.7 can), and it permits no network namespace".to_owned();
         return Err(Report::Unsupported { missing });
@@ -49,9 +52,11 @@ fn become_program() -> Result<std::convert::Infallible, Report> {
     let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
     rustix::thread::set_capabilities(None, nothing).map_err(step("dropping capabilities"))?;
     rustix::thread::set_no_new_privs(true).map_err(step("no new privileges"))?;
-    rules::enforce(level, &spec.grants)?;
+    if let Some(level) = level {
+        rules::enforce(level, &spec.grants)?;
+    }
 
-    let ready = frame(&Report::Ready { network_namespace });
+    let ready = frame(&Report::Ready { landlock: level.is_some(), network_namespace });
     let ready =
         ready.map_err(|error| Report::Setup { step: "the report".into(), reason: error.to_string() })?;
     write_all(&ready).map_err(step("the report"))?;

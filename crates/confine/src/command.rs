@@ -52,6 +52,7 @@ pub struct Confined {
     pub(crate) limits: Limits,
     pub(crate) deadline: Duration,
     pub(crate) keep: [usize; 2],
+    pub(crate) best_effort: bool,
 }
 
 impl Confined {
@@ -77,6 +78,7 @@ impl Confined {
             limits: Limits::default(),
             deadline: Self::DEADLINE,
             keep: [Self::KEPT_OUTPUT; 2],
+            best_effort: false,
         }
     }
 
@@ -160,6 +162,15 @@ impl Confined {
         self
     }
 
+    /// Goes on without Landlock and without a network namespace where the kernel has none: files and network are then not
+    /// denied, everything else holds, and [`Isolation`](crate::Isolation) says so. Only for where the whole machine holds
+    /// nothing but this run, as that of a cloud function does; the caller keeps its own secrets out of
+    /// `/proc/PARENT/environ` by not being dumpable.
+    pub fn best_effort(mut self) -> Self {
+        self.best_effort = true;
+        self
+    }
+
     /// Runs it to its end, whatever that is. The calling thread waits; when this returns, the program, its process group
     /// and every descriptor are gone.
     pub fn run(&self) -> Result<Outcome, Error> {
@@ -176,6 +187,7 @@ impl Confined {
             cwd: self.cwd.clone(),
             grants: self.grants.clone(),
             limits: self.limits,
+            best_effort: self.best_effort,
         }
     }
 

@@ -89,7 +89,9 @@ impl Captured {
 /// Best-effort parts of the confinement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Isolation {
+    /// Of the file system it saw only what it was given. False only in a run [at best effort](crate::Confined::best_effort).
+    pub landlock: bool,
     /// The program had a network namespace of its own, without any interface: no network of any kind. Where this is
-    /// false only TCP was denied (and UDP was not).
+    /// false only TCP was denied (and UDP was not), or nothing in a run at best effort.
     pub network_namespace: bool,
 }

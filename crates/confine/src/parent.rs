@@ -86,8 +86,8 @@ fn read_report(
     {
         return Err(Error::Execute { program: command.program.clone(), reason });
     }
-    let network_namespace = match report {
-        Report::Ready { network_namespace } => network_namespace,
+    let isolation = match report {
+        Report::Ready { landlock, network_namespace } => Isolation { landlock, network_namespace },
         Report::Unsupported { missing } => return Err(Error::Unsupported { missing }),
         Report::Path { path, reason } => return Err(Error::Path { path, reason }),
         Report::Setup { step, reason } => return Err(Error::Setup { step, reason }),
@@ -97,7 +97,7 @@ fn read_report(
     };
     let kept = rest.len().min(command.keep[0]);
     let dropped = stdout.dropped + (rest.len() - kept) as u64;
-    Ok((Isolation { network_namespace }, Captured { bytes: rest[..kept].to_vec(), dropped }))
+    Ok((isolation, Captured { bytes: rest[..kept].to_vec(), dropped }))
 }
 
 /// A child that cannot be forgotten: dropped early, it is killed and reaped.

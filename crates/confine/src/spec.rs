@@ -25,6 +25,7 @@ pub(crate) struct Spec {
     pub(crate) cwd: PathBuf,
     pub(crate) grants: Vec<(Grant, PathBuf)>,
     pub(crate) limits: Limits,
+    pub(crate) best_effort: bool,
 }
 
 /// What may be done beneath a path.
@@ -53,7 +54,7 @@ pub struct Limits {
 /// What the helper says before it becomes the program, or instead.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
-    Ready { network_namespace: bool },
+    Ready { landlock: bool, network_namespace: bool },
     Unsupported { missing: String },
     Path { path: PathBuf, reason: String },
     Setup { step: String, reason: String },

@@ -203,3 +203,51 @@ fn a_program_cannot_claim_that_it_was_never_executed() {
     let outcome = run(shell("printf 'confine1\\026\\000\\000\\000{\"Unsupported\":\"lie\"}'; exit 125"));
     assert_eq!(outcome.ended, Ended::Exited(125));
 }
+
+/// The helper on a kernel without Landlock: a filter lets the system call that asks for it answer as such a kernel does.
+fn helper_without_landlock() -> Helper {
+    let script = r#"
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+operations = [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in operations))
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+program = Program(len(operations), ctypes.cast(code, ctypes.c_void_p))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(program)) == 0, ctypes.get_errno()
+os.execv(sys.argv[1], sys.argv[1:])
+"#;
+    Helper::new("/usr/bin/python3").args(["-c", script, env!("CARGO_BIN_EXE_aiv1-confine")])
+}
+
+#[test]
+fn without_landlock_nothing_runs_unless_the_caller_settles_for_the_rest() {
+    let shell = |script: &str| {
+        let shell = Confined::new(helper_without_landlock(), "/bin/sh").args(["-c", script]);
+        shell.env("PATH", "/usr/bin:/bin").limits(Limits { file_size: Some(0), ..Limits::default() })
+    };
+    let refused = shell("true").run().unwrap_err();
+    assert!(
+        matches!(&refused, Error::Unsupported { missing } if missing.contains("Landlock")),
+        "{refused:?}"
+    );
+    // This process keeps its environment from children as a cloud function does.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).unwrap();
+    let outcome = run(shell("env; cat /etc/hostname >/dev/null && echo files").best_effort());
+    assert_eq!((outcome.ended, outcome.isolation.landlock), (Ended::Exited(0), false), "{outcome:?}");
+    let said = outcome.stdout.text();
+    assert!(said.ends_with("files\n") && !said.contains("CARGO"), "no variable of ours: {said}");
+    let outcome = run(shell("cat /proc/$PPID/environ").best_effort());
+    assert!(!outcome.success() && outcome.stdout.bytes.is_empty(), "{outcome:?}");
+    assert!(outcome.stderr.text().contains("Permission denied"), "{outcome:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run(shell(&format!("echo x > {}/file", folder.path().display())).best_effort());
+    assert!(!outcome.success(), "{outcome:?}");
+    assert_eq!(std::fs::read(folder.path().join("file")).unwrap_or_default(), b"", "not a byte is written");
+    // Where there is Landlock it holds, settled for less or not.
+    let outcome = run(Confined::new(helper(), "/bin/sh")
+        .args(["-c", "cat /etc/hostname"])
+        .system_libraries()
+        .best_effort());
+    assert!(!outcome.success() && outcome.isolation.landlock, "{outcome:?}");
+}

@@ -36,10 +36,33 @@ impl Default for CompileLimits {
     }
 }
 
+/// First argument that makes a program the confined child's first half.
+const CONFINE: &str = "__confine";
+/// First argument that makes it compile one module to machine code.
+const COMPILE: &str = "__compile-module";
+
+/// Does a child's work if that is what this process was started for. A program that uses
+/// [`ModuleCompiler::this_program`] starts its `main` with it.
+#[must_use]
+pub fn run_as_child() -> Option<ExitCode> {
+    match std::env::args_os().nth(1)?.to_str()? {
+        CONFINE => Some(aiv1_confine::child_main()),
+        COMPILE => Some(compile_child_main()),
+        _ => None,
+    }
+}
+
+/// How a program that starts with [`run_as_child`] confines another.
+#[must_use]
+pub fn confine_helper() -> Helper {
+    Helper::this_program([CONFINE])
+}
+
 /// Compiles modules in a child process that sees its own program, the system's libraries and the module.
 #[derive(Clone, Debug)]
 pub struct ModuleCompiler {
     helper: Helper,
+    best_effort: bool,
     compile_args: Vec<String>,
     cache: Option<PathBuf>,
     limits: CompileLimits,
@@ -59,7 +82,19 @@ impl ModuleCompiler {
             prepare_cache(folder)?;
         }
         let compile_args = compile_args.into_iter().map(Into::into).collect();
-        Ok(Self { helper, compile_args, cache, limits: CompileLimits::default() })
+        Ok(Self { helper, compile_args, cache, limits: CompileLimits::default(), best_effort: false })
+    }
+
+    /// In children that are the running program, whose `main` starts with [`run_as_child`].
+    pub fn this_program(cache: Option<PathBuf>) -> Result<Self> {
+        Self::in_child(confine_helper(), [COMPILE], cache)
+    }
+
+    /// Settles for what the kernel has to confine with; see [`Confined::best_effort`].
+    #[must_use]
+    pub fn best_effort(mut self) -> Self {
+        self.best_effort = true;
+        self
     }
 
     /// Other limits for the child.
@@ -105,14 +140,14 @@ impl ModuleCompiler {
             file_size: Some(0),
             ..Default::default()
         };
-        let outcome = Confined::new(self.helper.clone(), Confined::HELPER_ITSELF)
+        let child = Confined::new(self.helper.clone(), Confined::HELPER_ITSELF)
             .args(&self.compile_args)
             .system_libraries()
             .stdin(bytes.to_vec())
             .limits(limits)
             .deadline(self.limits.deadline)
-            .keep_stdout(MAX_ARTEFACT)
-            .run()?;
+            .keep_stdout(MAX_ARTEFACT);
+        let outcome = if self.best_effort { child.best_effort() } else { child }.run()?;
         let stopped = |ended: String| Error::CompileLimit { ended, stderr: outcome.stderr.text() };
         match outcome.ended {
             Ended::Exited(0) if outcome.stdout.dropped == 0 => Ok(outcome.stdout.bytes),

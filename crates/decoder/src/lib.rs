@@ -32,7 +32,7 @@ mod sandbox;
 pub mod stream;
 
 #[cfg(feature = "encode")]
-pub use compile::{CompileLimits, ModuleCompiler, compile_child_main};
+pub use compile::{CompileLimits, ModuleCompiler, compile_child_main, confine_helper, run_as_child};
 pub use decoder::{DecodedGop, Decoder};
 #[cfg(feature = "encode")]
 pub use encoder::{EncodeRequest, Encoded, Encoder};

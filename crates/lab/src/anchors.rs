@@ -1,11 +1,11 @@
 //! Anchors: real encoders, run by ffmpeg on exactly the frames that codecs get, measured by the same code, made once.
 
 use crate::bundle::digest_of_file;
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::measure::measure;
 use crate::observer::{Event, Observer};
 use crate::{Home, parallel};
-use aiv1_model::{AnchorEncode, AnchorPoint, ClipInfo, Digest, VideoFormat};
+use aiv1_model::{AnchorEncode, AnchorPoint, ClipInfo, Digest, VideoFormat, chain};
 use aiv1_video::{Clip, Ffmpeg, Gop};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};

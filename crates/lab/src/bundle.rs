@@ -55,9 +55,9 @@ impl Bundle {
         unpack(path, &folder)?;
         let bundle = Self::open_folder(folder, Some(unpacked))?;
         let packed = digest_of_file(path)?;
-        let mut again = HashWriter(Hasher::new());
+        let mut again = Hasher::new();
         bundle.pack(&mut again).map_err(Error::file("pack again", path))?;
-        if again.0.finish() == packed {
+        if again.finish() == packed {
             Ok(bundle)
         } else {
             Err(Error::bundle(
@@ -149,23 +149,7 @@ pub(crate) fn publish(folder: &Path, to: &Path) -> Result<(), Error> {
 
 /// SHA-256 of a file, read in pieces.
 pub(crate) fn digest_of_file(path: &Path) -> Result<Digest, Error> {
-    let mut hasher = HashWriter(Hasher::new());
-    let mut file = File::open(path).map_err(Error::file("read", path))?;
-    io::copy(&mut file, &mut hasher).map_err(Error::file("read", path))?;
-    Ok(hasher.0.finish())
-}
-
-struct HashWriter(Hasher);
-
-impl Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    File::open(path).and_then(Digest::of_reader).map_err(Error::file("read", path))
 }
 
 /// Canonical text of a record: compact JSON in the order of its fields, and a newline.

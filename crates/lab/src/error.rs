@@ -1,6 +1,6 @@
 //! What can go wrong, by whose fault it is.
 
-use aiv1_model::{Digest, Evidence, Failure, Fault, Phase};
+use aiv1_model::{Digest, Evidence, Failure, Fault, Phase, chain};
 use std::path::{Path, PathBuf};
 
 /// Why something could not be done at all. What a *candidate* does wrong is no `Error`: it ends up in its record.
@@ -93,19 +93,6 @@ impl Error {
     pub(crate) fn bundle(path: &Path, reason: impl Into<String>) -> Self {
         Self::Bundle { path: path.to_owned(), reason: reason.into() }
     }
-}
-
-/// The message of an error and of everything below it.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(error) = below {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        below = error.source();
-    }
-    text
 }
 
 /// Kind of the failure that is no failure: the run was told to stop.

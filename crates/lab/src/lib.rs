@@ -28,10 +28,11 @@ mod rederive;
 mod run_directory;
 mod verification;
 
+pub use aiv1_model::chain;
 pub use anchors::{ANCHORS, Anchor, CachedPoint, default_anchors, find as find_anchor, measure_anchors};
 pub use build::{BuildError, Builder, BuiltCodec};
 pub use bundle::{Bundle, RECORD};
-pub use error::{Error, chain};
+pub use error::Error;
 pub use experiment::{CARRIED_CLIP_BYTES, Lab, Published, Request, declaration};
 pub use home::{CACHE_VARIABLE, Home, NoHome};
 pub use observer::{Event, Observer, Silent, Stoppable};

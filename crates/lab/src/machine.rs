@@ -4,36 +4,15 @@
 //! are this very program under another first argument, so that there is nothing else to install.
 
 use crate::{Builder, Error, Home, Lab, Toolchain, toolchain};
-use aiv1_confine::Helper;
 use aiv1_decoder::ModuleCompiler;
 use aiv1_video::Ffmpeg;
 use std::num::NonZeroUsize;
-use std::process::ExitCode;
 
-/// First argument that makes a program the confined child's first half.
-const CONFINE: &str = "__confine";
-/// First argument that makes it compile one module to machine code.
-const COMPILE: &str = "__compile-module";
-
-/// Does a child's work if that is what this process was started for.
-#[must_use]
-pub fn run_as_child() -> Option<ExitCode> {
-    match std::env::args_os().nth(1)?.to_str()? {
-        CONFINE => Some(aiv1_confine::child_main()),
-        COMPILE => Some(aiv1_decoder::compile_child_main()),
-        _ => None,
-    }
-}
-
-/// How this program confines another.
-#[must_use]
-pub fn confine_helper() -> Helper {
-    Helper::this_program([CONFINE])
-}
+pub use aiv1_decoder::{confine_helper, run_as_child};
 
 /// How this program compiles modules in a child of its own.
 pub fn module_compiler(home: &Home) -> Result<ModuleCompiler, aiv1_decoder::Error> {
-    ModuleCompiler::in_child(confine_helper(), [COMPILE], Some(home.machine_code()))
+    ModuleCompiler::this_program(Some(home.machine_code()))
 }
 
 /// The compiler for codecs, as the environment names it.

@@ -48,16 +48,11 @@ pub enum Error {
         source: io::Error,
     },
     /// Nothing was pushed.
-    #[error("{}: zero frames; a video has at least one", path.display())]
-    NoFrames {
-        /// The file to be.
-        path: PathBuf,
-    },
+    #[error("zero frames; a video has at least one")]
+    NoFrames,
     /// The index of the file cannot be built.
-    #[error("{}: cannot build the index of {frames} frames: {reason}", path.display())]
+    #[error("cannot build the index of {frames} frames: {reason}")]
     Index {
-        /// The file to be.
-        path: PathBuf,
         /// Frames pushed.
         frames: u64,
         /// What is in the way.

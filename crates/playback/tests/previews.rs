@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use aiv1_model::{ColorInfo, FrameRate, VideoFormat};
-use aiv1_playback::{Error, Mp4Writer, Options, Summary};
+use aiv1_playback::{Error, Mp4Encoder, Mp4Writer, Options, Summary};
 use aiv1_video::{Ffmpeg, FrameRef};
 use std::path::Path;
 
@@ -186,10 +186,28 @@ fn the_same_frames_give_the_same_bytes() {
 }
 
 #[test]
+fn samples_behind_their_head_are_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.mp4");
+    let (format, frames) = (format(64, 48), 40);
+    let summary = write(&path, &format, frames, Options::default()).unwrap();
+    let mut encoder = Mp4Encoder::new(&format, Options::default()).unwrap();
+    let mut samples = Vec::new();
+    for time in 0..frames {
+        let data = frame(&format, time);
+        samples.extend_from_slice(encoder.push(FrameRef::new(64, 48, &data).unwrap()).unwrap());
+    }
+    assert_eq!(encoder.sample_bytes(), samples.len() as u64);
+    let (head, streamed) = encoder.finish().unwrap();
+    assert_eq!(streamed, summary);
+    assert!([head, samples].concat() == std::fs::read(&path).unwrap());
+}
+
+#[test]
 fn what_fails_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.mp4");
-    assert!(matches!(write(&path, &format(64, 48), 0, Options::default()), Err(Error::NoFrames { .. })));
+    assert!(matches!(write(&path, &format(64, 48), 0, Options::default()), Err(Error::NoFrames)));
     let mut writer = Mp4Writer::create(&path, &format(64, 48), Options::default()).unwrap();
     let data = frame(&format(32, 32), 0);
     let message = writer.push(FrameRef::new(32, 32, &data).unwrap()).unwrap_err().to_string();

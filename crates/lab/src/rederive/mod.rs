@@ -4,13 +4,13 @@ mod compare;
 
 use crate::anchors;
 use crate::bundle::{Bundle, digest_of_file};
-use crate::error::{CANCELLED, Error, Failed, chain};
+use crate::error::{CANCELLED, Error, Failed};
 use crate::execution::{Codec, Stage};
 use crate::experiment::{self, Deadline, Lab, Request};
 use crate::measure::measure;
 use crate::observer::{Event, Observer};
 use crate::verification::{decode_and_measure, decode_pass};
-use aiv1_model::{AnchorPoint, ClipInfo, Digest, Fault, RatePoint, Record, Status};
+use aiv1_model::{AnchorPoint, ClipInfo, Digest, Fault, RatePoint, Record, Status, chain};
 use aiv1_video::{Clip, ClipOptions};
 use serde_json::Value;
 use std::collections::BTreeMap;
