@@ -55,13 +55,13 @@ pub fn conditional_json<T: Serialize>(request: &HeaderMap, freshness: Freshness,
 }
 
 /// The version of an answer, and whether the client has it.
-struct Condition {
+pub(crate) struct Condition {
     etag: ETag,
     known: bool,
 }
 
 impl Condition {
-    fn of(request: &HeaderMap, version: &str) -> Option<Self> {
+    pub(crate) fn of(request: &HeaderMap, version: &str) -> Option<Self> {
         let digest = aiv1_model::Digest::of(version.as_bytes()).to_string();
         let etag = format!("W/\"{}\"", &digest[..24]).parse::<ETag>().ok()?;
         // `precondition_passes` is true when none matches, that is, when the client needs the answer.
@@ -69,7 +69,18 @@ impl Condition {
         Some(Self { etag, known })
     }
 
-    fn mark(self, mut response: Response, freshness: Freshness) -> Response {
+    /// The client has this version.
+    pub(crate) const fn known(&self) -> bool {
+        self.known
+    }
+
+    /// 304.
+    pub(crate) fn not_modified(self, freshness: Freshness) -> Response {
+        self.mark(StatusCode::NOT_MODIFIED.into_response(), freshness)
+    }
+
+    /// Adds `ETag` and `Cache-Control` to a success.
+    pub(crate) fn mark(self, mut response: Response, freshness: Freshness) -> Response {
         if response.status().is_success() || self.known {
             let headers = response.headers_mut();
             headers.typed_insert(self.etag);

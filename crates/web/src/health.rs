@@ -25,7 +25,7 @@ async fn answer(State(services): State<Services>) -> Response {
     for (part, check) in checks {
         if let Err(error) = check {
             answers = false;
-            tracing::error!(part, error = crate::problem::chain(&error), "the store does not answer");
+            tracing::error!(part, error = aiv1_model::chain(&error), "the store does not answer");
         }
     }
     let status = if answers { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -6,6 +6,7 @@
 //! Decisions: errors are RFC 9457 problem documents ([`Problem`]); a 500 says only its request id, the log has the
 //! chain; `ETag`s come from the catalog's revision, so that an unchanged page costs one indexed read.
 
+mod answers;
 mod api;
 mod conditional;
 mod edge;
@@ -15,6 +16,7 @@ mod problem;
 mod services;
 mod tokens;
 
+pub use answers::{Answers, Kind, Version};
 pub use api::{no_such_path, rest};
 pub use conditional::{Freshness, conditional, conditional_json, conditional_on};
 pub use edge::{CONTENT_SECURITY_POLICY, MAX_BODY_BYTES, MAX_JSON_BYTES, RequestId, edge};

@@ -4,6 +4,7 @@ use crate::extract::Inferred;
 use aide::OperationOutput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as ResponseObject};
+use aiv1_model::chain;
 use aiv1_store::Error as StoreError;
 use axum::Json;
 use axum::extract::path::ErrorKind;
@@ -16,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 /// Content type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// When whoever is told [`Problem::Busy`] may ask again, in seconds: about as long as one rebuild takes.
+const BUSY_SECONDS: &str = "30";
 
 /// Why a request was not answered as asked. Its text is for the client and names the thing, its value and the bound.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,9 @@ pub enum Problem {
     /// 422: well-formed, but refused.
     #[error("{0}")]
     Refused(String),
+    /// 429: too much is waiting already.
+    #[error("{0}")]
+    Busy(String),
     /// 502: what was to be made on demand could not be.
     #[error("{0}")]
     NotMade(String),
@@ -78,6 +85,7 @@ impl Problem {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotMade(_) => StatusCode::BAD_GATEWAY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -111,18 +119,6 @@ impl Problem {
     }
 }
 
-/// An error with everything below it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(error) = below {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        below = error.source();
-    }
-    text
-}
-
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.log();
@@ -132,6 +128,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if matches!(self, Self::Unauthorized) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(self, Self::Busy(_)) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(BUSY_SECONDS));
         }
         response
     }
@@ -144,6 +143,7 @@ impl From<StoreError> for Problem {
             StoreError::State { .. } | StoreError::Lost { .. } | StoreError::KeyReused { .. } => {
                 Self::Conflict(error.to_string())
             }
+            StoreError::Busy { .. } => Self::Busy(error.to_string()),
             StoreError::Cursor(_) => Self::Invalid(error.to_string()),
             other => Self::Internal(Box::new(other)),
         }
@@ -241,6 +241,7 @@ mod tests {
         assert_eq!(status(StoreError::Lost { id: id.clone(), attempt: 1, worker: "w".into() }), 409);
         assert_eq!(status(StoreError::KeyReused { key: "k".into(), first: id }), 409);
         assert_eq!(status(StoreError::Cursor("x".into())), 400);
+        assert_eq!(status(StoreError::Busy { waiting: 2, most: 2 }), 429);
         assert_eq!(status(StoreError::backend("read")("disk full")), 500);
     }
 

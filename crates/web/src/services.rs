@@ -29,8 +29,8 @@ pub struct Site {
     pub media_origin: Option<String>,
     /// Version of the lab.
     pub version: String,
-    /// What a submission without settings gets.
-    pub defaults: Defaults,
+    /// What a submission without settings gets; absent where nobody has said, and then settings must be given.
+    pub defaults: Option<Defaults>,
 }
 
 /// What a submission without settings gets.

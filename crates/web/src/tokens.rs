@@ -27,9 +27,10 @@ pub enum Scope {
 pub struct Tokens(Vec<(Scope, Digest)>);
 
 impl Tokens {
-    /// Tokens by scope; an empty text is no token.
+    /// Tokens by scope. A text may have several, see [`aiv1_model::api::tokens`]; an empty one has none.
     pub fn new<'a>(tokens: impl IntoIterator<Item = (Scope, &'a str)>) -> Self {
-        let given = tokens.into_iter().filter(|(_, token)| !token.is_empty());
+        let each = |(scope, text)| aiv1_model::api::tokens(text).map(move |token| (scope, token));
+        let given = tokens.into_iter().flat_map(each);
         Self(given.map(|(scope, token)| (scope, Digest::of(token.as_bytes()))).collect())
     }
 
@@ -142,6 +143,18 @@ mod tests {
         for wrong in ["", "Work", "work ", "submit-m", "submit-mee"] {
             assert_eq!(tokens.scope(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn while_a_token_is_replaced_the_old_and_the_new_one_are_in_force() {
+        let tokens = Tokens::new([(Scope::Worker, "old,\n new\n,,"), (Scope::Admin, "root")]);
+        for token in ["old", "new"] {
+            assert_eq!(tokens.scope(token), Some(Scope::Worker));
+        }
+        for none in ["", "old,", "old,\n new", ","] {
+            assert_eq!(tokens.scope(none), None, "{none:?}");
+        }
+        assert_eq!(tokens.scope("root"), Some(Scope::Admin));
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn services(folder: &std::path::Path, media_origin: Option<&str>) -> Services {
             public_url: "http://lab.test".to_owned(),
             media_origin: media_origin.map(str::to_owned),
             version: "1.2.3".to_owned(),
-            defaults: Defaults { settings },
+            defaults: Some(Defaults { settings }),
         }),
     }
 }
