@@ -19,7 +19,7 @@ async fn main() {
     fill(&lab, count).await;
     let router = aiv1_web::edge(aiv1_dashboard_ssr::router(lab.services.clone()), &lab.services);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    println!("http://127.0.0.1:{port}/");
+    println!("http://127.0.0.1:{port}/ (filled with {} reads of the store)", lab.store.reads());
     axum::serve(listener, router).await.unwrap();
 }
 
@@ -60,4 +60,5 @@ async fn fill(lab: &Lab, count: u32) {
     lab.submit(Arm::Search, 7.4, why).await;
     lab.claim("bench-1").await;
     lab.claim("bench-2").await;
+    lab.remember(&sample::earlier()).await;
 }

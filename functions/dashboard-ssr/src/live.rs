@@ -4,13 +4,14 @@ use crate::address::{Listing, Question};
 use crate::components::{ledger, progress_of};
 use crate::error::PageError;
 use crate::pages::dashboard::query;
-use crate::render::{HTML, Pages, Version};
+use crate::render::{HTML, Pages};
 use crate::text;
 use aiv1_model::{Experiment, ExperimentId, Status};
+use aiv1_web::Version;
 use axum::extract::{Query as Asked, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 /// Where the page that shows this listing is refreshed from.
 pub(crate) fn address(listing: &Listing) -> String {
@@ -34,8 +35,8 @@ pub(crate) async fn partial(
 }
 
 async fn all(pages: &Pages, version: Version, listing: &Listing) -> Result<Markup, PageError> {
-    let counts = pages.services.catalog.counts().await?;
-    let bench = pages.kept(version, "bench", || crate::pages::bench(pages)).await?;
+    let front = pages.front(version).await?;
+    let counts = &front.counts;
     let moving = matches!(listing.tab, Status::InProgress | Status::Queued);
     let list = if moving { Some(pages.services.catalog.list(&query(listing)).await?) } else { None };
     Ok(html! {
@@ -43,8 +44,7 @@ async fn all(pages: &Pages, version: Version, listing: &Listing) -> Result<Marku
             @for (word, status) in crate::address::TABS { span data-count=(word) { (text::grouped(counts.of(status))) } }
             span data-count="total" { (text::grouped(counts.total)) }
             @if let Some(list) = list { div data-live="list" { (ledger(listing.tab, &list.experiments)) } }
-            // Rendered by us in this very process, escaped when it was.
-            div data-live="bench" { (PreEscaped(String::from_utf8_lossy(&bench).into_owned())) }
+            div data-live="bench" { (front.bench) }
         }
     })
 }

@@ -1,97 +1,61 @@
-//! Pages that were rendered, kept until something changes.
-//!
-//! A page's version is the catalog's revision and a slow clock (workers fall silent without writing anything). Within a
-//! version each address is rendered once; asking again costs the revision, one indexed read.
+//! What handlers are given, and how a page is answered: [`Answers`] keeps it until something changes.
 
 use crate::error::PageError;
-use aiv1_web::{Freshness, Problem, Services, conditional};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
-use axum::response::{IntoResponse as _, Response};
+use crate::pages::Front;
+use aiv1_web::{Answers, Freshness, Kind, Problem, Services, Version};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 use bytes::Bytes;
 use maud::Markup;
-use std::collections::HashMap;
 use std::future::Future;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OnceCell, Semaphore};
 
-/// A page is at most this much behind the clock.
-const TICK_SECONDS: i64 = 15;
+/// A page is at most this much behind the clock: workers fall silent without writing anything.
+const TICK_SECONDS: NonZero<u32> = NonZero::new(15).unwrap();
 
-/// Most bytes of pages that are kept.
-const MOST_BYTES: usize = 24 << 20;
-
-/// Largest page that is kept.
-const LARGEST: usize = 512 << 10;
+/// How long a page may be kept before it is asked for again.
+const FRESH: Freshness = Freshness::Seconds(3);
 
 /// Content type of pages.
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
+
+/// What is read by the first who asks, while the others wait for it.
+type ReadOnce = Arc<OnceCell<Arc<Front>>>;
 
 /// What handlers are given.
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     /// Store, clock, site.
     pub(crate) services: Services,
-    rendered: Arc<Mutex<Kept>>,
+    answers: Answers,
+    front: Arc<Mutex<(Version, ReadOnce)>>,
     /// How many long series may be read at once: each takes a whole record into memory.
-    pub(crate) readers: Arc<tokio::sync::Semaphore>,
-}
-
-/// What a page is a function of, beside its address: the catalog's revision and the slow clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Version(u64, i64);
-
-#[derive(Debug, Default)]
-struct Kept {
-    version: Version,
-    bytes: usize,
-    answers: HashMap<String, Bytes>,
+    pub(crate) readers: Arc<Semaphore>,
 }
 
 impl Pages {
-    /// Nothing rendered yet.
+    /// Nothing made yet.
     pub(crate) fn new(services: Services) -> Self {
-        Self { services, rendered: Arc::default(), readers: Arc::new(tokio::sync::Semaphore::new(2)) }
+        let answers = Answers::of_pages(&services, TICK_SECONDS);
+        Self { services, answers, front: Arc::default(), readers: Arc::new(Semaphore::new(2)) }
     }
 
-    async fn version(&self) -> Result<Version, Problem> {
-        let revision = self.services.catalog.revision().await?;
-        Ok(Version(revision, self.services.clock.now().as_second() / TICK_SECONDS))
+    /// What all lists of the dashboard show beside themselves, read once within a version.
+    pub(crate) async fn front(&self, version: Version) -> Result<Arc<Front>, Problem> {
+        let cell = {
+            let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+            if front.0 != version {
+                *front = (version, Arc::default());
+            }
+            Arc::clone(&front.1)
+        };
+        let read = async || Ok(Arc::new(Front::read(&self.services).await?));
+        cell.get_or_try_init(read).await.cloned()
     }
 
-    /// Something that is rendered once within a version. Addresses begin with a slash, names of parts do not.
-    pub(crate) async fn kept<Making>(
-        &self,
-        version: Version,
-        name: &str,
-        make: impl FnOnce() -> Making,
-    ) -> Result<Bytes, PageError>
-    where
-        Making: Future<Output = Result<Markup, PageError>>,
-    {
-        if let Some(body) = self.find(version, name) {
-            return Ok(body);
-        }
-        let body = Bytes::from(make().await?.into_string());
-        self.keep(version, name, &body);
-        Ok(body)
-    }
-
-    fn find(&self, version: Version, name: &str) -> Option<Bytes> {
-        let kept = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        (kept.version == version).then(|| kept.answers.get(name).cloned()).flatten()
-    }
-
-    fn keep(&self, version: Version, name: &str, body: &Bytes) {
-        let mut kept = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.version != version || kept.bytes > MOST_BYTES {
-            *kept = Kept { version, ..Kept::default() };
-        }
-        if body.len() <= LARGEST {
-            kept.bytes += body.len() + name.len();
-            kept.answers.insert(name.to_owned(), body.clone());
-        }
-    }
-
-    /// Answers a page: 304 where the client has it, what is kept where it was rendered before.
+    /// Answers a page: 304 where the client has it, what is kept where it was made before.
     pub(crate) async fn answer<Making>(
         &self,
         request: &HeaderMap,
@@ -102,21 +66,8 @@ impl Pages {
     where
         Making: Future<Output = Result<Markup, PageError>>,
     {
-        let version = self.version().await?;
-        let name = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
-        let tag = format!("{} {version:?} {name}", self.services.site.version);
-        if request.contains_key(header::IF_NONE_MATCH) {
-            let unchanged = conditional(request, &tag, Freshness::Seconds(3), || {
-                axum::http::StatusCode::OK.into_response()
-            });
-            if unchanged.status() == axum::http::StatusCode::NOT_MODIFIED {
-                return Ok(unchanged);
-            }
-        }
-        let body = self.kept(version, &name, || make(version)).await?;
-        let type_of = HeaderValue::from_static(content_type);
-        Ok(conditional(request, &tag, Freshness::Seconds(3), || {
-            ([(header::CONTENT_TYPE, type_of)], body).into_response()
-        }))
+        let kind = Kind { content_type, freshness: FRESH };
+        let make = async |version| Ok(Bytes::from(make(version).await?.into_string()));
+        self.answers.answer(request, uri, kind, make).await
     }
 }

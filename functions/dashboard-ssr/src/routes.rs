@@ -13,7 +13,9 @@ pub fn router(services: Services) -> Router {
     let site = services.site.clone();
     Router::new()
         .route("/", get(pages::dashboard::page))
-        .route("/dashboard", get(async || Redirect::permanent("/")))
+        .route("/dashboard", get(pages::legacy::dashboard))
+        .route("/index.html", get(async || Redirect::permanent("/")))
+        .route("/legacy", get(pages::legacy::page))
         .route("/blog", get(pages::blog::page))
         .route("/blog.html", get(async || Redirect::permanent("/blog")))
         .route("/blog/{id}", get(pages::experiment::page))
@@ -21,6 +23,7 @@ pub fn router(services: Services) -> Router {
         .route("/compare", get(pages::compare::page))
         .route("/method", get(pages::method::page))
         .route("/clips", get(pages::clips::page))
+        .route("/workers", get(pages::workers::page))
         .route("/codecs", get(pages::codecs::list))
         .route("/codecs/{hash}", get(pages::codecs::page))
         .route("/partials/live", get(live::partial))

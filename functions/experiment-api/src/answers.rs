@@ -1,7 +1,8 @@
 //! Answers that only this API gives.
 
 use aiv1_model::{
-    AnchorPoint, BdRate, Comparison, Digest, ExperimentId, Metric, RatePoint, SetComparison, Spread,
+    AnchorPoint, BdRate, Comparison, Digest, ExperimentId, LegacyExperiment, Metric, RatePoint,
+    SetComparison, Spread,
 };
 use aiv1_store::{LoopState, Milestone};
 use schemars::JsonSchema;
@@ -15,6 +16,17 @@ pub struct LoopAnswer {
     pub state: LoopState,
     /// Experiments that improved on all before them, per arm.
     pub milestones: Vec<Milestone>,
+}
+
+/// `GET /api/legacy`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LegacyList {
+    /// How many records of the earlier system there are. They are no experiments, and in none of their counts.
+    pub total: u64,
+    /// This page, latest first. What they claim was not measured here.
+    pub records: Vec<LegacyExperiment>,
+    /// Cursor of the next page.
+    pub next: Option<String>,
 }
 
 /// `GET /api/compare`.

@@ -1,12 +1,13 @@
 //! What is measured, what with, by whom, and how the search goes.
 
 use crate::answers::LoopAnswer;
-use crate::experiments::{FRESH, version};
+use crate::experiments::FRESH;
 use aiv1_model::Digest;
-use aiv1_web::{Json, Path, Problem, Services, conditional_json, conditional_on};
+use aiv1_web::{Answers, Path, Problem, Services, conditional_json};
+use axum::Extension;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,26 +18,36 @@ pub(crate) struct CodecPath {
     hash: Digest,
 }
 
-pub(crate) async fn clips(State(services): State<Services>, request: HeaderMap) -> Result<Response, Problem> {
-    Ok(conditional_json(&request, FRESH, &services.catalog.clips().await?))
+pub(crate) async fn clips(
+    State(services): State<Services>,
+    Extension(answers): Extension<Answers>,
+    uri: Uri,
+    request: HeaderMap,
+) -> Result<Response, Problem> {
+    answers.json(&request, &uri, FRESH, async { Ok(services.catalog.clips().await?) }).await
 }
 
 pub(crate) async fn codecs(
     State(services): State<Services>,
+    Extension(answers): Extension<Answers>,
+    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(conditional_json(&request, FRESH, &services.catalog.codecs().await?))
+    answers.json(&request, &uri, FRESH, async { Ok(services.catalog.codecs().await?) }).await
 }
 
 pub(crate) async fn codec(
     State(services): State<Services>,
     Path(of): Path<CodecPath>,
+    Extension(answers): Extension<Answers>,
+    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    let codec = services.catalog.codec(&of.hash).await?;
-    let codec =
-        codec.ok_or_else(|| Problem::NotFound(format!("there is no codec with source {}", of.hash)))?;
-    Ok(conditional_json(&request, FRESH, &codec))
+    let codec = async {
+        let codec = services.catalog.codec(&of.hash).await?;
+        codec.ok_or_else(|| Problem::NotFound(format!("there is no codec with source {}", of.hash)))
+    };
+    answers.json(&request, &uri, FRESH, codec).await
 }
 
 /// When a worker was last seen changes without a revision: the answer's own text is its version.
@@ -49,13 +60,14 @@ pub(crate) async fn workers(
 
 pub(crate) async fn search(
     State(services): State<Services>,
+    Extension(answers): Extension<Answers>,
+    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    let version = version(&services).await?;
-    conditional_on(&request, &version, FRESH, async {
-        let state = services.catalog.loop_state().await?;
-        let milestones = services.catalog.milestones().await?;
-        Ok(Json(LoopAnswer { state, milestones }).into_response())
-    })
-    .await
+    let found = async {
+        let catalog = &services.catalog;
+        let (state, milestones) = tokio::try_join!(catalog.loop_state(), catalog.milestones())?;
+        Ok(LoopAnswer { state, milestones })
+    };
+    answers.json(&request, &uri, FRESH, found).await
 }

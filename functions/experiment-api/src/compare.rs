@@ -1,13 +1,14 @@
 //! Comparing experiments with each other and with the anchors, at equal quality.
 
 use crate::answers::{Certified, CompareAnswer, Compared, Pair};
-use crate::experiments::{FRESH, version};
+use crate::experiments::FRESH;
 use aiv1_model::{AnchorPoint, Digest, ExperimentId, Metric, RatePoint, Record};
 use aiv1_store::Error as StoreError;
-use aiv1_web::{Json, Problem, Query, Services, conditional_on};
+use aiv1_web::{Answers, Problem, Query, Services};
+use axum::Extension;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::RangeInclusive;
@@ -35,16 +36,17 @@ pub(crate) struct CompareQuery {
 pub(crate) async fn get(
     State(services): State<Services>,
     Query(query): Query<CompareQuery>,
+    Extension(answers): Extension<Answers>,
+    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let ids = ids(&query.ids)?;
-    let version = version(&services).await?;
-    conditional_on(&request, &version, FRESH, async {
+    let compared = async {
         let mut records = records(&services, &ids).await?;
         narrow(&services, &query, &mut records).await?;
-        Ok(Json(compare(query.metric.unwrap_or(Metric::PsnrY), &records)).into_response())
-    })
-    .await
+        Ok(compare(query.metric.unwrap_or(Metric::PsnrY), &records))
+    };
+    answers.json(&request, &uri, FRESH, compared).await
 }
 
 fn ids(text: &str) -> Result<Vec<ExperimentId>, Problem> {

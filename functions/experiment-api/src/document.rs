@@ -86,6 +86,7 @@ fn tags() -> Vec<Tag> {
         tag("experiments", "What was asked and what came of it"),
         tag("artefacts", "Durable addresses of streams, decoders, sources, previews and bundles"),
         tag("lab", "Clips, codecs, workers, the search"),
+        tag("legacy", "Records of the earlier system: claimed by it, measured by nobody here"),
         tag("operators", "Scope: admin"),
         tag("work", "Scope: worker"),
     ]

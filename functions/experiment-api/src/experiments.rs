@@ -4,10 +4,11 @@ use aiv1_model::api::{ExperimentAnswer, ExperimentList};
 use aiv1_model::{Arm, Digest, ExperimentId, Status};
 use aiv1_presign::ExperimentPath;
 use aiv1_store::{Error as StoreError, Order, Query as StoreQuery};
-use aiv1_web::{Freshness, Json, Path, Problem, Query, Services, conditional_on};
+use aiv1_web::{Answers, Freshness, Path, Problem, Query, Services};
+use axum::Extension;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -42,26 +43,22 @@ pub(crate) struct ListQuery {
 pub(crate) async fn list(
     State(services): State<Services>,
     Query(query): Query<ListQuery>,
+    Extension(answers): Extension<Answers>,
+    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let query = query.checked()?;
-    let version = version(&services).await?;
-    conditional_on(&request, &version, FRESH, async {
-        Ok(Json(page(&services, &query).await?).into_response())
-    })
-    .await
+    answers.json(&request, &uri, FRESH, page(&services, &query)).await
 }
 
 pub(crate) async fn get(
     State(services): State<Services>,
     Path(of): Path<ExperimentPath>,
+    Extension(answers): Extension<Answers>,
+    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    let version = version(&services).await?;
-    conditional_on(&request, &version, FRESH, async {
-        Ok(Json(find(&services, &of.id).await?).into_response())
-    })
-    .await
+    answers.json(&request, &uri, FRESH, find(&services, &of.id)).await
 }
 
 /// Changes whenever an answer about experiments could.
@@ -78,21 +75,13 @@ pub(crate) async fn find(services: &Services, id: &ExperimentId) -> Result<Exper
 }
 
 async fn page(services: &Services, query: &StoreQuery) -> Result<ExperimentList, Problem> {
-    let page = services.catalog.list(query).await?;
-    let counts = services.catalog.counts().await?;
+    let (page, counts) = tokio::try_join!(services.catalog.list(query), services.catalog.counts())?;
     Ok(ExperimentList { counts, experiments: page.experiments, next: page.next })
 }
 
 impl ListQuery {
     fn checked(self) -> Result<StoreQuery, Problem> {
-        let defaults = StoreQuery::default();
-        let limit = self.limit.unwrap_or(defaults.limit);
-        if limit == 0 || limit > StoreQuery::MAX_LIMIT {
-            return Err(Problem::Invalid(format!(
-                "limit is {limit}, but must be 1 to {}",
-                StoreQuery::MAX_LIMIT
-            )));
-        }
+        let limit = checked_limit(self.limit)?;
         Ok(StoreQuery {
             status: self.status,
             codec: self.codec,
@@ -102,4 +91,14 @@ impl ListQuery {
             limit,
         })
     }
+}
+
+/// Rows of a page, as asked.
+pub(crate) fn checked_limit(asked: Option<u32>) -> Result<u32, Problem> {
+    let limit = asked.unwrap_or_else(|| StoreQuery::default().limit);
+    if limit == 0 || limit > StoreQuery::MAX_LIMIT {
+        let most = StoreQuery::MAX_LIMIT;
+        return Err(Problem::Invalid(format!("limit is {limit}, but must be 1 to {most}")));
+    }
+    Ok(limit)
 }

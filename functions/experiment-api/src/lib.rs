@@ -13,6 +13,7 @@ mod document;
 mod experiments;
 mod figures;
 mod idempotency;
+mod legacy;
 mod operate;
 mod points;
 mod publish;
@@ -20,9 +21,10 @@ mod report;
 mod routes;
 mod submit;
 
-use aiv1_web::Services;
+use aiv1_web::{Answers, Services};
+use axum::Extension;
 
-pub use answers::{Certified, CompareAnswer, Compared, LoopAnswer, Pair};
+pub use answers::{Certified, CompareAnswer, Compared, LegacyList, LoopAnswer, Pair};
 pub use document::document;
 pub use routes::api;
 
@@ -33,5 +35,6 @@ pub fn router(services: Services) -> axum::Router {
         .route("/api", any(aiv1_web::no_such_path))
         .route("/api/", any(aiv1_web::no_such_path))
         .route("/api/{*path}", any(aiv1_web::no_such_path));
-    aiv1_web::rest(router).with_state(services)
+    let answers = Answers::new(&services);
+    aiv1_web::rest(router).layer(Extension(answers)).with_state(services)
 }

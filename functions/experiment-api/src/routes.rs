@@ -1,12 +1,12 @@
 //! The table of routes, with what the document says of each.
 
-use crate::answers::{CompareAnswer, LoopAnswer};
-use crate::{catalog, claim, compare, document, experiments, operate, points, report, submit};
+use crate::answers::{CompareAnswer, LegacyList, LoopAnswer};
+use crate::{catalog, claim, compare, document, experiments, legacy, operate, points, report, submit};
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use aide::transform::TransformOperation;
-use aiv1_model::Experiment;
 use aiv1_model::api::{Beat, Claim, ClipEntry, ExperimentAnswer, ExperimentList, WorkerStatus};
+use aiv1_model::{Experiment, LegacyExperiment};
 use aiv1_store::{Codec, LoopState};
 use aiv1_web::{Json, Services};
 
@@ -14,10 +14,10 @@ type Operation<'t> = TransformOperation<'t>;
 
 /// The routes with their documentation.
 pub fn api() -> ApiRouter<Services> {
-    for_everyone().merge(for_operators()).merge(for_workers())
+    experiments().merge(lab()).merge(for_operators()).merge(for_workers())
 }
 
-fn for_everyone() -> ApiRouter<Services> {
+fn experiments() -> ApiRouter<Services> {
     ApiRouter::new()
         .api_route(
             "/api/experiments",
@@ -67,6 +67,10 @@ fn for_everyone() -> ApiRouter<Services> {
                     .response::<200, Json<CompareAnswer>>()
             }),
         )
+}
+
+fn lab() -> ApiRouter<Services> {
+    ApiRouter::new()
         .api_route(
             "/api/clips",
             get_with(catalog::clips, |it| {
@@ -97,6 +101,20 @@ fn for_everyone() -> ApiRouter<Services> {
             get_with(catalog::search, |it| {
                 read(it, "lab", "getLoop", "Where the search stands, and what it improved")
                     .response::<200, Json<LoopAnswer>>()
+            }),
+        )
+        .api_route(
+            "/api/legacy",
+            get_with(legacy::list, |it| {
+                read(it, "legacy", "listLegacy", "A page of the earlier system's records")
+                    .response::<200, Json<LegacyList>>()
+            }),
+        )
+        .api_route(
+            "/api/legacy/{id}",
+            get_with(legacy::get, |it| {
+                read(it, "legacy", "getLegacy", "One record of the earlier system")
+                    .response::<200, Json<LegacyExperiment>>()
             }),
         )
         .api_route(

@@ -50,13 +50,12 @@ async fn submit(
     check_texts(&request)?;
     let sha256 = Digest::of(request.source.as_bytes());
     let clips = clips(request.clips, &services.catalog.clips().await?)?;
-    let submission = Submission {
-        codec: request.codec,
-        source: sha256,
-        parameters: request.parameters,
-        clips,
-        settings: request.settings.unwrap_or_else(|| services.site.defaults.settings.clone()),
-    };
+    let settings = request.settings.or_else(|| Some(services.site.defaults.as_ref()?.settings.clone()));
+    let settings = settings.ok_or_else(|| {
+        Problem::Refused("settings is absent, but must be given: this lab has no defaults".to_owned())
+    })?;
+    let submission =
+        Submission { codec: request.codec, source: sha256, parameters: request.parameters, clips, settings };
     submission.check().map_err(|error| Problem::Refused(error.to_string()))?;
     check_anchors(&submission)?;
     check_parameters(services, &submission).await?;

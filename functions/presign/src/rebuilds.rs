@@ -7,18 +7,19 @@ use aiv1_model::{Digest, ExperimentId, Record};
 use aiv1_store::{Rebuild, RebuildState, RebuildStatus};
 use aiv1_web::{Path, Problem, Query, Services};
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 
 pub(crate) async fn get_video(
     State(services): State<Services>,
     Path(of): Path<ExperimentPath>,
     Query(which): Query<VideoQuery>,
+    method: Method,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let target = video(&services, &of.id, &which).await?;
     let attachment = which.download.unwrap_or(false).then(|| target.key().attachment(&of.id));
-    get(&services, &target, attachment, &request).await
+    get(&services, &target, attachment, &method, &request).await
 }
 
 pub(crate) async fn post_video(
@@ -32,11 +33,12 @@ pub(crate) async fn post_video(
 pub(crate) async fn get_bundle(
     State(services): State<Services>,
     Path(of): Path<ExperimentPath>,
+    method: Method,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let target = archive(&services, &of.id).await?;
     let attachment = Some(target.key().attachment(&of.id));
-    get(&services, &target, attachment, &request).await
+    get(&services, &target, attachment, &method, &request).await
 }
 
 pub(crate) async fn post_bundle(
@@ -50,6 +52,7 @@ async fn get(
     services: &Services,
     target: &Rebuild,
     attachment: Option<String>,
+    method: &Method,
     request: &HeaderMap,
 ) -> Result<Response, Problem> {
     if is_there(services, target).await? {
@@ -64,10 +67,15 @@ async fn get(
         Some(RebuildStatus { state: RebuildState::Done, .. }) if is_there(services, target).await? => {
             return link_to(services, &target.key(), attachment, request).await;
         }
-        None | Some(RebuildStatus { state: RebuildState::Done, .. }) => {
-            services.catalog.request_rebuild(target).await?
+        Some(at_work @ RebuildStatus { state: RebuildState::Running, .. }) => at_work,
+        // Whoever only looks asks for nothing: the answer is what a `GET` would get.
+        known if method == Method::HEAD => {
+            let location = location(target);
+            let (requested_at, attempt) = known.map(|known| (known.requested_at, known.attempt)).unzip();
+            return progress(RebuildAnswer { state: RebuildState::Queued, requested_at, attempt, location });
         }
-        Some(at_work) => at_work,
+        // One that waits is asked for again, in case the consumers never heard of it.
+        _ => services.catalog.request_rebuild(target).await?,
     };
     progress(answer(target, Some(status)))
 }
@@ -87,7 +95,7 @@ async fn is_there(services: &Services, target: &Rebuild) -> Result<bool, Problem
 fn answer(target: &Rebuild, status: Option<RebuildStatus>) -> RebuildAnswer {
     let location = location(target);
     match status {
-        Some(RebuildStatus { state, requested_at, attempt }) => {
+        Some(RebuildStatus { state, requested_at, attempt, .. }) => {
             RebuildAnswer { state, requested_at: Some(requested_at), attempt: Some(attempt), location }
         }
         None => RebuildAnswer { state: RebuildState::Done, requested_at: None, attempt: None, location },

@@ -6,7 +6,7 @@ mod support;
 use aiv1_model::api::{Holder, LinkAnswer, UploadsAnswer, UploadsRequest};
 use aiv1_model::{Manifest, Status};
 use aiv1_presign::RebuildAnswer;
-use aiv1_store::{Rebuild, RebuildState};
+use aiv1_store::{MAX_WAITING_REBUILDS, Rebuild, RebuildState};
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use jiff::SignedDuration;
@@ -172,6 +172,34 @@ async fn an_expired_video_is_asked_for_once_made_and_then_played() {
 }
 
 #[tokio::test]
+async fn whoever_only_looks_has_nothing_made() {
+    let site = open().await;
+    let (experiment, _) = site.publish(&submission(1), Status::Successful).await;
+    let video = Rebuild::Video { experiment: experiment.id.clone(), clip: clip_id(), quality_index: 32 };
+    let bundle = Rebuild::Bundle { experiment: experiment.id.clone() };
+    for (name, target) in [("video", video), ("bundle", bundle)] {
+        let address = format!("/api/experiments/{}/{name}", experiment.id);
+        let looked = site.method(Method::HEAD, &address).await;
+        assert_eq!((looked.status, looked.header("retry-after"), looked.body.len()), (202, "1", 0));
+        assert_eq!(site.services.catalog.rebuild(&target).await.unwrap(), None, "{name} was asked for");
+        // The headers are those of a `GET`.
+        let asked = site.get(&address).await;
+        assert_eq!(
+            (asked.status, asked.header("location"), asked.header("cache-control")),
+            (202, looked.header("location"), looked.header("cache-control"))
+        );
+        let asked_at = site.services.catalog.rebuild(&target).await.unwrap().unwrap().requested_at;
+        site.clock.advance(SignedDuration::from_mins(1));
+        site.method(Method::HEAD, &address).await;
+        let status = site.services.catalog.rebuild(&target).await.unwrap().unwrap();
+        assert_eq!(status.requested_at, asked_at, "looking is not asking");
+        site.get(&address).await;
+        let status = site.services.catalog.rebuild(&target).await.unwrap().unwrap();
+        assert!(status.requested_at > asked_at, "consumers hear of it once more");
+    }
+}
+
+#[tokio::test]
 async fn a_rebuild_that_failed_says_why_and_is_tried_again_only_when_asked() {
     let site = open().await;
     let (experiment, _) = site.publish(&submission(1), Status::Successful).await;
@@ -187,6 +215,29 @@ async fn a_rebuild_that_failed_says_why_and_is_tried_again_only_when_asked() {
     let asked = site.method(Method::POST, &address).await;
     assert_eq!((asked.status, asked.json()["state"].as_str().unwrap()), (202, "queued"));
     assert_eq!(site.get(&address).await.status, 202);
+}
+
+#[tokio::test]
+async fn a_flood_of_rebuilds_is_told_to_wait_and_what_is_there_is_still_handed_out() {
+    let site = open().await;
+    let (experiment, _) = site.publish(&submission(1), Status::Successful).await;
+    let (video, bundle) = (
+        format!("/api/experiments/{}/video", experiment.id),
+        format!("/api/experiments/{}/bundle", experiment.id),
+    );
+    assert_eq!(site.get(&bundle).await.status, 202);
+    for number in 2..=MAX_WAITING_REBUILDS as i32 {
+        let other = Rebuild::Bundle { experiment: submission(number).id() };
+        site.services.catalog.request_rebuild(&other).await.unwrap();
+    }
+    for answer in [site.get(&video).await, site.method(Method::POST, &video).await] {
+        assert_eq!((answer.status, answer.header("retry-after")), (429, "30"));
+        assert!(answer.problem().contains(&format!("at most {MAX_WAITING_REBUILDS} may")), "{answer:?}");
+    }
+    assert_eq!(site.get(&bundle).await.status, 202, "what is under way is not refused");
+    let target = Rebuild::Video { experiment: experiment.id.clone(), clip: clip_id(), quality_index: 32 };
+    site.services.blobs.put(&target.key(), "an mp4".into()).await.unwrap();
+    assert_eq!(follow(&site, &site.get(&video).await).await.body, b"an mp4");
 }
 
 #[tokio::test]

@@ -1,51 +1,57 @@
 //! An archive from the objects that its manifest names: the very bytes that `aiv1 export` writes.
 
-use crate::Error;
+use crate::pipe::{self, Pipe};
 use crate::rebuilder::{Rebuilder, blocking};
 use crate::scratch::Directory;
+use crate::{Error, Rebuilt};
 use aiv1_archive::Packer;
 use aiv1_model::{Digest, ExperimentId, Hasher, Manifest, ManifestEntry};
-use aiv1_store::{BlobKey, ObjectKind};
+use aiv1_store::{BlobKey, ObjectKind, Rebuild};
+use bytes::Bytes;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::Path;
+use tokio_util::sync::CancellationToken;
 
-/// Makes the archive in `directory`; its path. Beside it there is one file of the bundle at a time.
+/// Makes the archive; in `directory` there is one file of the bundle at a time.
 pub(crate) async fn rebuild(
     rebuilder: &Rebuilder,
+    target: &Rebuild,
     id: &ExperimentId,
     directory: &Directory,
-) -> Result<(PathBuf, Option<u64>), Error> {
+    stop: &CancellationToken,
+) -> Result<Rebuilt, Error> {
     let bundle = rebuilder.experiment(id).await?.bundle.ok_or_else(|| Error::NoBundle(id.clone()))?;
     let (manifest, text) = read_manifest(rebuilder, bundle.manifest).await?;
-    let out = directory.join("bundle.tar");
-    let create = out.clone();
-    let mut packer = blocking(move || {
-        let file = File::create_new(&create).map_err(Error::file("create", &create))?;
-        let mut packer = Packer::new(BufWriter::new(file));
-        let added = packer.add(Manifest::FILE, text.len() as u64, &text[..]);
-        added.map_err(Error::file("write", &create))?;
-        Ok(packer)
-    })
-    .await?;
     let part = directory.join("part");
-    for entry in manifest.files {
-        let kind = ObjectKind::of_bundle_path(&entry.path).filter(|_| entry.has_plain_path());
-        let kind = kind.ok_or_else(|| {
-            Error::damaged("manifest.json", format!("{:.100?} is no path that a bundle has", entry.path))
-        })?;
-        let key = BlobKey::object(kind, entry.sha256);
-        rebuilder.fetch(&key, entry.bytes, &part).await?;
-        let part = part.clone();
-        packer = blocking(move || {
-            add(&mut packer, &entry, &key, &part)?;
+    let made = pipe::put(rebuilder, target, stop, |pipe| async move {
+        let mut packer = blocking(move || {
+            let mut packer = Packer::new(pipe);
+            // Only the pipe's other end can refuse it, and says why.
+            packer.add(Manifest::FILE, text.len() as u64, &text[..]).map_err(|_| Error::Stopped)?;
             Ok(packer)
         })
         .await?;
-    }
-    let written = out.clone();
-    blocking(move || packer.finish().map(drop).map_err(Error::file("write", &written))).await?;
-    Ok((out, None))
+        for entry in manifest.files {
+            let kind = ObjectKind::of_bundle_path(&entry.path).filter(|_| entry.has_plain_path());
+            let kind = kind.ok_or_else(|| {
+                Error::damaged("manifest.json", format!("{:.100?} is no path that a bundle has", entry.path))
+            })?;
+            let key = BlobKey::object(kind, entry.sha256);
+            rebuilder.fetch(&key, entry.bytes, &part, stop).await?;
+            let part = part.clone();
+            packer = blocking(move || {
+                add(&mut packer, &entry, &key, &part)?;
+                Ok(packer)
+            })
+            .await?;
+        }
+        blocking(move || packer.finish().map(drop).map_err(|_| Error::Stopped)).await?;
+        // Nothing of an archive is known last.
+        Ok((Bytes::new(), ()))
+    });
+    let (bytes, ()) = made.await?;
+    Ok(Rebuilt { bytes, frames: None })
 }
 
 async fn read_manifest(rebuilder: &Rebuilder, sha256: Digest) -> Result<(Manifest, Vec<u8>), Error> {
@@ -62,12 +68,7 @@ async fn read_manifest(rebuilder: &Rebuilder, sha256: Digest) -> Result<(Manifes
 }
 
 /// Adds a file and removes it; its digest is taken as it is read.
-fn add(
-    packer: &mut Packer<BufWriter<File>>,
-    entry: &ManifestEntry,
-    key: &BlobKey,
-    part: &Path,
-) -> Result<(), Error> {
+fn add(packer: &mut Packer<Pipe>, entry: &ManifestEntry, key: &BlobKey, part: &Path) -> Result<(), Error> {
     let file = File::open(part).map_err(Error::file("read", part))?;
     let mut content = Hashing { file, hasher: Hasher::new() };
     packer.add(&entry.path, entry.bytes, &mut content).map_err(Error::file("pack", part))?;

@@ -1,7 +1,15 @@
 //! Where a decoder becomes machine code.
+//!
+//! In a function of the cloud too it is a child: a flaw of Cranelift, used by a hostile module, would otherwise read the
+//! role's credentials out of this process. The machine of a function runs nothing else and may have no Landlock, so the
+//! child is confined at best effort there: always without environment, descriptors, privileges, with limits on CPU time,
+//! memory and files; without files and network where the kernel can. What is left to such a flaw is what anybody may
+//! read: the files of this function, streams in its scratch folder; and the runtime's own port on the loopback, by which
+//! it could disturb the invocation. The machine code itself runs in the sandbox, whoever compiled it.
 
-use aiv1_decoder::{Error, Module, Role};
+use aiv1_decoder::{Error, Module, ModuleCompiler, Role};
 use aiv1_model::Limits;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::fmt::Debug;
 
 /// Checks and compiles an untrusted decoder.
@@ -10,20 +18,18 @@ pub trait Compiler: Debug + Send + Sync {
     fn compile(&self, wasm: &[u8], limits: &Limits) -> Result<Module, Error>;
 }
 
-/// Compiles in this process; for where the process itself is the sandbox.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct InProcess;
-
-impl Compiler for InProcess {
-    fn compile(&self, wasm: &[u8], limits: &Limits) -> Result<Module, Error> {
-        Module::compile_in_process(Role::Decoder, wasm, limits)
-    }
-}
-
-/// Compiles in a confined child, and keeps what it compiled.
-#[cfg(feature = "child")]
-impl Compiler for aiv1_decoder::ModuleCompiler {
+/// Compiles in a confined child.
+impl Compiler for ModuleCompiler {
     fn compile(&self, wasm: &[u8], limits: &Limits) -> Result<Module, Error> {
         Self::compile(self, Role::Decoder, wasm, limits)
     }
+}
+
+/// The compiler of a function, whose `main` starts with [`aiv1_decoder::run_as_child`]. Nothing is kept between modules, so
+/// that a child can leave nothing for the next. From here on this process is not dumpable: its environment, where the
+/// credentials are, cannot be read by another process of the same user.
+pub fn function_compiler() -> Result<ModuleCompiler, Error> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|error| Error::Io { what: "hiding the environment from children", source: error.into() })?;
+    Ok(ModuleCompiler::this_program(None)?.best_effort())
 }

@@ -1,6 +1,6 @@
 //! Why something could not be rebuilt, and whose fault that is.
 
-use aiv1_model::{Digest, ExperimentId, Fault};
+use aiv1_model::{Digest, ExperimentId, Fault, chain};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub enum Error {
     /// The decoder, or what it made of the stream.
     #[error(transparent)]
     Decoder(#[from] aiv1_decoder::Error),
-    /// The preview could not be coded or written.
+    /// The preview could not be coded.
     #[error(transparent)]
     Preview(#[from] aiv1_playback::Error),
     /// A file of the scratch folder.
@@ -53,6 +53,16 @@ pub enum Error {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// The scratch folder is too small.
+    #[error("{what} has {bytes} bytes, but there is room for {free}")]
+    NoRoom {
+        /// What was to be brought there.
+        what: String,
+        /// Its size.
+        bytes: u64,
+        /// The room.
+        free: u64,
     },
     /// A panic.
     #[error("rebuilding ended early: {0}")]
@@ -75,27 +85,31 @@ impl Error {
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
-        use aiv1_playback::Error as Preview;
         match self {
             Self::Decoder(error) => error.fault(),
-            Self::Preview(Preview::Write { .. }) => Fault::Infrastructure,
             Self::NoBundle(_) | Self::NoStream { .. } | Self::Preview(_) | Self::Ended(_) => Fault::Evaluator,
-            Self::Missing(_) | Self::Damaged { .. } | Self::Store(_) | Self::File { .. } | Self::Stopped => {
-                Fault::Infrastructure
-            }
+            Self::Missing(_)
+            | Self::Damaged { .. }
+            | Self::Store(_)
+            | Self::File { .. }
+            | Self::NoRoom { .. }
+            | Self::Stopped => Fault::Infrastructure,
+        }
+    }
+
+    /// Whether it may be otherwise next time without anybody doing anything.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(aiv1_store::Error::Backend { .. }) | Self::File { .. } => true,
+            Self::Decoder(error) => error.fault() == Fault::Infrastructure,
+            _ => false,
         }
     }
 
     /// The reason that is kept: whose fault, and the whole chain, on one bounded line.
     #[must_use]
     pub fn reason(&self) -> String {
-        let mut text = format!("{}: {self}", self.fault());
-        let mut below = std::error::Error::source(self);
-        while let Some(error) = below {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            below = error.source();
-        }
+        let text = format!("{}: {}", self.fault(), chain(self));
         let line = text.chars().map(|character| if character.is_control() { ' ' } else { character });
         line.take(MAX_REASON).collect()
     }

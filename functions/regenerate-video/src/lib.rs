@@ -2,26 +2,35 @@
 //!
 //! [`Rebuilder::rebuild`] makes one thing: a preview from its stream and its codec's decoder, group of pictures by group of
 //! pictures, every frame held to the hash that the stream has of it; or an archive from the objects that a manifest names,
-//! byte for byte as `aiv1 export` packs it. [`serve`] takes one job after the other from the catalog.
+//! byte for byte as `aiv1 export` packs it. [`serve`] takes one job after the other from the catalog, [`handle`] those that
+//! messages of a queue ask for.
 //!
 //! Decisions:
 //!
-//! - **Memory is bounded by groups of pictures in flight**, not by the video or the bundle: everything passes through a
-//!   scratch folder, and objects are put from files.
+//! - **Memory and disk are bounded**: what is made goes to the store as it is made, samples first and the index of the
+//!   file, which belongs before them, last. Memory holds groups of pictures in flight; the scratch folder one stream, or one
+//!   file of a bundle, and is asked for room beforehand.
 //! - **The lab's own limits hold**, whatever a record says: a rebuild is asked for by anybody.
-//! - **How a decoder is compiled is handed in** ([`Compiler`]): in a confined child where there can be one (feature
-//!   `child`), in this process where the process itself is the sandbox.
-//! - **A failure says whose it is**, in the reason that the page shows.
+//! - **How a decoder is compiled is handed in** ([`Compiler`]): in a child that is confined as far as there is something
+//!   to confine it with.
+//! - **A failure says whose it is**, in the reason that the page shows. The infrastructure's, where it may pass, gives the
+//!   job back; it is counted, and fails with the last reason when that was once too often.
+//! - **A job is held by a lease** that is renewed while it runs: a consumer that was killed is missed within two minutes.
 
 mod bundle;
 mod compiler;
 mod error;
+mod held;
+mod pipe;
+mod queue;
 mod rebuilder;
 mod scratch;
 mod serve;
 mod video;
 
-pub use compiler::{Compiler, InProcess};
+pub use compiler::{Compiler, function_compiler};
 pub use error::Error;
+pub use held::LEASE;
+pub use queue::{MARGIN, handle};
 pub use rebuilder::{Rebuilder, Rebuilt};
-pub use serve::{LEASE, serve};
+pub use serve::serve;

@@ -1,11 +1,10 @@
 //! [`Rebuilder`]: makes one preview or archive again and puts it where it was.
 
-use crate::scratch::Directory;
+use crate::scratch::{self, Directory};
 use crate::{Compiler, Error, bundle, video};
-use aiv1_model::{Digest, Experiment, ExperimentId, Hasher};
+use aiv1_model::{Digest, Experiment, ExperimentId};
 use aiv1_store::{BlobKey, Blobs, Catalog, Rebuild};
 use std::fs::File;
-use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,21 +57,15 @@ impl Rebuilder {
             return Ok(Rebuilt { bytes: there.bytes, frames: None });
         }
         let directory = Directory::create(&self.scratch).map_err(Error::file("use", &self.scratch))?;
-        let made = tokio::select! {
-            made = async {
-                match target {
-                    Rebuild::Video { experiment, clip, quality_index } => {
-                        video::rebuild(self, experiment, clip, *quality_index, &directory, stop).await
-                    }
-                    Rebuild::Bundle { experiment } => bundle::rebuild(self, experiment, &directory).await,
-                }
-            } => made,
-            () = stop.cancelled() => Err(Error::Stopped),
-        };
-        let (file, frames) = made?;
-        let bytes = file.metadata().map_err(Error::file("read the size of", &file))?.len();
-        self.blobs.put_file(&target.key(), &file).await?;
-        Ok(Rebuilt { bytes, frames })
+        match target {
+            Rebuild::Video { experiment, clip, quality_index } => {
+                let which = (experiment, clip, *quality_index);
+                video::rebuild(self, target, which, &directory, stop).await
+            }
+            Rebuild::Bundle { experiment } => {
+                bundle::rebuild(self, target, experiment, &directory, stop).await
+            }
+        }
     }
 
     pub(crate) async fn experiment(&self, id: &ExperimentId) -> Result<Experiment, Error> {
@@ -80,9 +73,24 @@ impl Rebuilder {
         experiment.ok_or_else(|| aiv1_store::Error::NoExperiment(id.clone()).into())
     }
 
-    /// Brings an object to `to`: exactly `bytes` bytes. Its digest is for the reader to check, who reads it anyway.
-    pub(crate) async fn fetch(&self, key: &BlobKey, bytes: u64, to: &Path) -> Result<(), Error> {
-        match self.blobs.download(key, to, bytes).await? {
+    /// Brings an object to `to`: exactly `bytes` bytes, if there is room. Its digest is for the reader to check, who reads
+    /// it anyway.
+    pub(crate) async fn fetch(
+        &self,
+        key: &BlobKey,
+        bytes: u64,
+        to: &Path,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        let free = scratch::free(&self.scratch).map_err(Error::file("see the room of", &self.scratch))?;
+        if bytes > free {
+            return Err(Error::NoRoom { what: key.to_string(), bytes, free });
+        }
+        let fetched = tokio::select! {
+            fetched = self.blobs.download(key, to, bytes) => fetched?,
+            () = stop.cancelled() => return Err(Error::Stopped),
+        };
+        match fetched {
             Some(found) if found == bytes => Ok(()),
             Some(found) => Err(Error::damaged(key, format!("it has {found} bytes, not {bytes}"))),
             None => Err(Error::Missing(key.to_string())),
@@ -99,15 +107,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 /// Refuses a file that does not have this digest.
 pub(crate) fn check_digest(path: &Path, key: &BlobKey, wanted: &Digest) -> Result<(), Error> {
-    let digest = || {
-        let (mut file, mut hasher, mut buffer) = (File::open(path)?, Hasher::new(), vec![0; 1 << 17]);
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok::<_, io::Error>(hasher.finish()),
-                read => hasher.update(&buffer[..read]),
-            }
-        }
-    };
-    let found = digest().map_err(Error::file("read", path))?;
+    let found = File::open(path).and_then(Digest::of_reader).map_err(Error::file("read", path))?;
     if found == *wanted { Ok(()) } else { Err(Error::damaged(key, format!("its SHA-256 is {found}"))) }
 }

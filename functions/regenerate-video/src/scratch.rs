@@ -1,6 +1,6 @@
 //! The scratch folder: one private directory a job, locked while it lives, swept when it is dead.
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, statvfs};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,12 @@ impl Directory {
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
+}
+
+/// Bytes that may still be written there.
+pub(crate) fn free(scratch: &Path) -> io::Result<u64> {
+    let room = statvfs(scratch)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
 fn sweep(scratch: &Path) -> io::Result<()> {

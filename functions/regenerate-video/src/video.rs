@@ -1,17 +1,19 @@
 //! A preview from the stream and the decoder.
 
+use crate::pipe::{self, Pipe};
 use crate::rebuilder::{Rebuilder, blocking, check_digest};
 use crate::scratch::Directory;
-use crate::{Compiler, Error};
+use crate::{Compiler, Error, Rebuilt};
 use aiv1_decoder::stream::Reader;
 use aiv1_decoder::{DecodeRange, Decoder, Delivery, decode_stream};
 use aiv1_model::{Digest, ExperimentId, Limits, Record};
-use aiv1_playback::{Mp4Writer, Options};
-use aiv1_store::{BlobKey, ObjectKind};
+use aiv1_playback::{Mp4Encoder, Options};
+use aiv1_store::{BlobKey, ObjectKind, Rebuild};
+use bytes::Bytes;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Write as _};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 /// Memory that groups of pictures on their way may take together.
@@ -25,15 +27,14 @@ fn threads_within(most: u64, threads: NonZeroUsize, raw: u64, coded: u64) -> Non
     NonZeroUsize::new(fitting.min(threads.get())).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Makes the preview in `directory`; its path and number of frames.
+/// Makes the preview, from a copy of the stream in `directory`.
 pub(crate) async fn rebuild(
     rebuilder: &Rebuilder,
-    experiment: &ExperimentId,
-    clip: &Digest,
-    quality_index: u8,
+    target: &Rebuild,
+    (experiment, clip, quality_index): (&ExperimentId, &Digest, u8),
     directory: &Directory,
     stop: &CancellationToken,
-) -> Result<(PathBuf, Option<u64>), Error> {
+) -> Result<Rebuilt, Error> {
     rebuilder.experiment(experiment).await?;
     let record = rebuilder.catalog.record(experiment).await?;
     let record = record.ok_or_else(|| Error::NoBundle(experiment.clone()))?;
@@ -48,16 +49,17 @@ pub(crate) async fn rebuild(
     }
     let key = BlobKey::object(ObjectKind::Stream, stream);
     let file = directory.join("stream.aiv1");
-    rebuilder.fetch(&key, bytes, &file).await?;
+    rebuilder.fetch(&key, bytes, &file, stop).await?;
 
-    let (out, compiler, threads, stop) =
-        (directory.join("preview.mp4"), rebuilder.compiler.clone(), rebuilder.threads, stop.clone());
-    blocking(move || {
-        check_digest(&file, &key, &stream)?;
-        let frames = preview(&*compiler, &wasm, &file, &out, threads, &stop)?;
-        Ok((out, Some(frames)))
-    })
-    .await
+    let (compiler, threads, stopped) = (rebuilder.compiler.clone(), rebuilder.threads, stop.clone());
+    let made = pipe::put(rebuilder, target, stop, |pipe| {
+        blocking(move || {
+            check_digest(&file, &key, &stream)?;
+            preview(&*compiler, &wasm, &file, pipe, threads, &stopped)
+        })
+    });
+    let (bytes, frames) = made.await?;
+    Ok(Rebuilt { bytes, frames: Some(frames) })
 }
 
 /// The stream, its size, and the decoder of a rate point.
@@ -67,22 +69,23 @@ fn find(record: &Record, clip: &Digest, quality_index: u8) -> Option<(Digest, u6
     Some((point.stream.sha256, point.stream.bytes, record.codec.decoder.as_ref()?.sha256))
 }
 
-/// Decodes group of pictures by group of pictures, each frame held to its hash, into H.264; the number of frames.
+/// Decodes group of pictures by group of pictures, each frame held to its hash, into H.264 that goes to `out`; what belongs
+/// before it, and the number of frames.
 fn preview(
     compiler: &dyn Compiler,
     wasm: &[u8],
     stream: &Path,
-    out: &Path,
+    mut out: Pipe,
     threads: NonZeroUsize,
     stop: &CancellationToken,
-) -> Result<u64, Error> {
+) -> Result<(Bytes, u64), Error> {
     let limits = Limits::default();
     let decoder = Decoder::new(compiler.compile(wasm, &limits)?, &limits)?;
     let file = File::open(stream).map_err(Error::file("read", stream))?;
     let mut reader = Reader::open(BufReader::new(file), &limits).map_err(aiv1_decoder::Error::from)?;
     let header = *reader.header();
     let options = Options { keyframe_interval: u32::from(header.gop_frames), ..Options::default() };
-    let mut writer = Mp4Writer::create(out, &header.format, options)?;
+    let mut encoder = Mp4Encoder::new(&header.format, options)?;
     let coded = reader.gops().iter().map(|gop| gop.payload_len).max().unwrap_or(0);
     let raw = header.format.frame_bytes() * u64::from(header.gop_frames);
     let threads = threads_within(GOPS_BYTES, threads, raw, u64::from(coded));
@@ -90,9 +93,15 @@ fn preview(
         if stop.is_cancelled() {
             return Err(Error::Stopped);
         }
-        gop.frames().try_for_each(|frame| writer.push(frame)).map_err(Error::from)
+        gop.frames().try_for_each(|frame| {
+            let sample = encoder.push(frame)?;
+            // Whoever closed the other end knows why, and says so.
+            out.write_all(sample).map_err(|_| Error::Stopped)
+        })
     })?;
-    Ok(writer.finish()?.frames)
+    out.flush().map_err(|_| Error::Stopped)?;
+    let (head, summary) = encoder.finish()?;
+    Ok((head.into(), summary.frames))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::components::{arm_of, badge};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
 use crate::pages::experiment::title_of;
+use crate::pages::legacy;
 use crate::render::{HTML, Pages};
 use crate::{layout, text};
 use aiv1_model::{Status, Summary};
@@ -62,7 +63,9 @@ pub(crate) async fn page(
 
 async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError> {
     let cursor = question.get("cursor");
-    let ended = ended(&*pages.services.catalog, cursor, ROWS).await?;
+    let catalog = &*pages.services.catalog;
+    let earlier = async { catalog.list_legacy(None, 1).await.map_err(Problem::from) };
+    let (ended, earlier) = tokio::try_join!(ended(catalog, cursor, ROWS), earlier)?;
     let head = Head {
         title: "Notebook",
         description: "Every experiment of the laboratory in one sentence: what it saved at equal quality, or why it failed.",
@@ -85,6 +88,7 @@ async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError>
                     @if let Some(next) = &ended.next { a rel="next" href=(address("/blog", &[("cursor", next.clone())])) { "Older →" } }
                 }
             }
+            (legacy::pointer(earlier.total))
         }
     };
     Ok(layout::page(&pages.services.site, &head, &body))

@@ -4,15 +4,16 @@ use crate::address::{ARMS, Listing, Question, SORTS, TABS};
 use crate::components::{ledger, pager};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
-use crate::pages::overview;
-use crate::render::{HTML, Pages, Version};
+use crate::pages::legacy;
+use crate::render::{HTML, Pages};
 use crate::{layout, text};
 use aiv1_model::{Counts, Status};
 use aiv1_store::{Codec, Page, Query};
+use aiv1_web::{Problem, Version};
 use axum::extract::{Query as Asked, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 /// Rows of a page.
 pub(crate) const ROWS: u32 = 20;
@@ -31,12 +32,9 @@ pub(crate) async fn page(
 }
 
 async fn render(pages: &Pages, version: Version, listing: &Listing) -> Result<Markup, PageError> {
-    let catalog = &pages.services.catalog;
-    let top = pages.kept(version, "overview", || overview::top(pages)).await?;
-    let bench = pages.kept(version, "bench", || overview::bench(pages)).await?;
-    let counts = catalog.counts().await?;
-    let list = catalog.list(&query(listing)).await?;
-    let codecs = catalog.codecs().await?;
+    let list = async { pages.services.catalog.list(&query(listing)).await.map_err(Problem::from) };
+    let (front, list) = tokio::try_join!(pages.front(version), list)?;
+    let counts = &front.counts;
     let head = Head {
         title: "AiV1",
         description: "An open laboratory for video codecs that runs by itself: every experiment is measured against real \
@@ -45,17 +43,16 @@ async fn render(pages: &Pages, version: Version, listing: &Listing) -> Result<Ma
         section: Some(Section::Dashboard),
         ..Head::default()
     };
-    // Rendered by us in this very process, escaped when it was.
-    let kept = |bytes: &[u8]| PreEscaped(String::from_utf8_lossy(bytes).into_owned());
     let refresh = crate::live::address(listing);
     let body = html! {
         (intro())
         div data-refresh=(refresh) data-ended=(counts.successful + counts.failed) {
-            (tally(&counts, listing))
-            (kept(&top))
-            (experiments(listing, &counts, &list, &codecs))
-            div.two data-live="bench" { (kept(&bench)) }
+            (tally(counts, listing))
+            (front.top)
+            (experiments(listing, counts, &list, &front.codecs))
+            div.two data-live="bench" { (front.bench) }
         }
+        (legacy::pointer(front.legacy))
     };
     Ok(layout::page(&pages.services.site, &head, &body))
 }

@@ -7,7 +7,9 @@ pub(crate) mod compare;
 pub(crate) mod dashboard;
 pub(crate) mod experiment;
 pub(crate) mod frames;
+pub(crate) mod legacy;
 pub(crate) mod method;
 mod overview;
+pub(crate) mod workers;
 
-pub(crate) use overview::bench;
+pub(crate) use overview::Front;

@@ -1,33 +1,48 @@
-//! The parts of the dashboard that are the same on each of its tabs: best results, figures, workers, queue.
+//! What is the same on each of the dashboard's tabs: counts, best results, figures, workers, queue.
 
+use super::workers;
 use crate::components::{card, chart, footage, table};
-use crate::error::PageError;
-use crate::render::Pages;
-use crate::text::{self, ABSENT};
+use crate::text;
 use aiv1_charts::{SearchCurve, Theme};
 use aiv1_model::api::WorkerStatus;
-use aiv1_model::{Arm, Record, Status, Summary};
-use aiv1_store::{LoopState, Milestone, Order, Query};
-use jiff::{SignedDuration, Timestamp};
+use aiv1_model::{Arm, Counts, Record, Summary};
+use aiv1_store::{Codec, LoopState, Milestone, Overview, Page};
+use aiv1_web::{Problem, Services};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
-/// A worker that was heard of within this time is there.
-const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(120);
 /// Most workers listed.
 const WORKERS: usize = 12;
 
-/// Best results and figures.
-pub(crate) async fn top(pages: &Pages) -> Result<Markup, PageError> {
-    let catalog = &pages.services.catalog;
-    let best = Query { status: Some(Status::Successful), order: Order::Best, limit: 3, ..Query::default() };
-    let best = catalog.list(&best).await?.experiments;
-    let record = match best.first() {
-        Some(first) => catalog.record(&first.id).await?,
-        None => None,
-    };
-    let milestones = catalog.milestones().await?;
-    let state = catalog.loop_state().await?;
-    Ok(html! {
+/// What all lists of the dashboard show beside themselves.
+#[derive(Debug)]
+pub(crate) struct Front {
+    /// Counts by status.
+    pub(crate) counts: Counts,
+    /// Codecs, most recently first seen first.
+    pub(crate) codecs: Vec<Codec>,
+    /// Best results and figures.
+    pub(crate) top: Markup,
+    /// Workers and what waits for them.
+    pub(crate) bench: Markup,
+    /// How many records of the earlier system there are.
+    pub(crate) legacy: u64,
+}
+
+impl Front {
+    /// One read of the store.
+    pub(crate) async fn read(services: &Services) -> Result<Self, Problem> {
+        let overview = services.catalog.overview().await?;
+        let top = top(&overview);
+        let bench = bench(&overview.workers, &overview.waiting, services.clock.now());
+        let Overview { counts, codecs, legacy, .. } = overview;
+        Ok(Self { counts, codecs, top, bench, legacy })
+    }
+}
+
+fn top(overview: &Overview) -> Markup {
+    let Overview { best, record, milestones, state, .. } = overview;
+    html! {
         section aria-labelledby="best" {
             h2 #best { "Best at equal quality" }
             @if best.is_empty() {
@@ -35,7 +50,7 @@ pub(crate) async fn top(pages: &Pages) -> Result<Markup, PageError> {
             } @else {
                 p.hint {
                     "Each against the strongest anchor that a saving can be stated against, over all of its clips; left of the line needs fewer bits. "
-                    @if let (Some(first), Some(record)) = (best.first(), &record) {
+                    @if let (Some(first), Some(record)) = (best.first(), record) {
                         "No. " (first.number) " was measured on " (footage(&record.clips)) @if record.clips.len() == 1 { ": that says little about other footage" } ". "
                     }
                     a href="/method#saving" { "How it is compared" } "."
@@ -50,10 +65,10 @@ pub(crate) async fn top(pages: &Pages) -> Result<Markup, PageError> {
             }
             section aria-labelledby="search" {
                 h2 #search { "Progress of the search" }
-                (search(&milestones, &state))
+                (search(milestones, state))
             }
         }
-    })
+    }
 }
 
 fn curves(best: Option<&Summary>, record: Option<&Record>) -> Markup {
@@ -121,56 +136,25 @@ fn search(milestones: &[Milestone], state: &LoopState) -> Markup {
     }
 }
 
-/// Workers and what waits for them.
-pub(crate) async fn bench(pages: &Pages) -> Result<Markup, PageError> {
-    let catalog = &pages.services.catalog;
-    let workers = catalog.workers().await?;
-    let next = Query { status: Some(Status::Queued), order: Order::Oldest, limit: 5, ..Query::default() };
-    let next = catalog.list(&next).await?;
-    let now = pages.services.clock.now();
-    Ok(html! {
+fn bench(workers: &[WorkerStatus], waiting: &Page, now: Timestamp) -> Markup {
+    html! {
         section aria-labelledby="workers" {
             h2 #workers { "Workers" }
-            (worker_list(&workers, now))
+            (workers::list(workers, now, WORKERS))
+            p { a href="/workers" { "The workers in detail" } }
         }
         section aria-labelledby="queue" {
             h2 #queue { "Queue" }
-            @if next.experiments.is_empty() {
+            @if waiting.experiments.is_empty() {
                 p.empty { "Nothing is waiting for a worker." }
             } @else {
                 ol.queue {
-                    @for one in &next.experiments {
+                    @for one in &waiting.experiments {
                         li { a href=(format!("/blog/{}", one.id)) { bdi { (text::name(&one.codec)) } " No. " (one.number) } " " span.hint { (text::arm(one.arm)) ", since " (text::when(one.submitted_at)) } }
                     }
                 }
-                @if next.next.is_some() { p { a href="/?tab=queued#experiments" { "All that is waiting" } } }
+                @if waiting.next.is_some() { p { a href="/?tab=queued#experiments" { "All that is waiting" } } }
             }
         }
-    })
-}
-
-fn worker_list(workers: &[WorkerStatus], now: Timestamp) -> Markup {
-    if workers.is_empty() {
-        return html! { p.empty { "No worker has been heard of in the last day." } };
-    }
-    let silent = |worker: &WorkerStatus| now.duration_since(worker.last_seen) > SILENT_AFTER;
-    let rows = html! {
-        @for worker in workers.iter().take(WORKERS) {
-            tr {
-                th scope="row" { bdi { (text::name(&worker.info.name)) } }
-                td {
-                    @if silent(worker) { span.badge.other { "silent" } " since " (text::when(worker.last_seen)) }
-                    @else if let Some(id) = &worker.experiment { a href=(format!("/blog/{id}")) { "at work" } }
-                    @else { "waiting" }
-                }
-                td { (worker.info.threads) }
-                td { (text::grouped(worker.ended)) }
-                td { bdi { (worker.info.machine.as_deref().map_or_else(|| ABSENT.to_owned(), text::name)) } }
-            }
-        }
-    };
-    html! {
-        (table("Workers of the last day", &["Name", "State", "Threads", "Ended", "Machine"], &rows))
-        @if workers.len() > WORKERS { p.hint { "and " (workers.len() - WORKERS) " more" } }
     }
 }

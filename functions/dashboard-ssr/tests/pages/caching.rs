@@ -82,3 +82,22 @@ async fn files_are_kept_for_ever_under_the_name_with_their_hash() {
     assert!(include_str!("../../assets/site.js").len() < 8_000);
     assert!(include_bytes!("../../assets/card.png").len() < 40_000);
 }
+
+#[tokio::test]
+async fn a_page_that_was_never_made_costs_three_reads_an_unchanged_one_a_single_one() {
+    let (site, ids) = Site::furnished().await;
+    let best = format!("/blog/{}", ids.best);
+    for path in ["/", "/?tab=failed", "/?tab=in_progress", "/blog", &best, "/codecs", "/clips", "/feed.xml"] {
+        // A change makes worthless what was made before.
+        site.lab.submit(Arm::Search, 3.0, path).await;
+        site.lab.clock.advance(SignedDuration::from_secs(30));
+        let before = site.lab.store.reads();
+        let first = site.get(path).await;
+        let made = site.lab.store.reads() - before;
+        assert!((2..=3).contains(&made), "{path} was made with {made} reads");
+        site.get(path).await;
+        site.ask(Method::HEAD, path, &[]).await;
+        site.ask(Method::GET, path, &[("if-none-match", first.header("etag"))]).await;
+        assert_eq!(site.lab.store.reads() - before, made + 3, "{path}: its revision, three times");
+    }
+}

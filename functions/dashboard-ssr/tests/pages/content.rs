@@ -24,6 +24,21 @@ async fn the_front_page_counts_everything_and_shows_the_best_first() {
 }
 
 #[tokio::test]
+async fn the_workers_are_shown_with_what_they_run_and_when_they_were_heard_of() {
+    let empty = Site::empty();
+    assert_eq!(empty.page("/workers").await.text(".empty"), "No worker has been heard of in the last day.");
+    let (site, ids) = Site::furnished().await;
+    let page = site.page("/workers").await;
+    assert_eq!(page.texts("main tbody th"), ["bench-1", "bench-2"]);
+    let info = fixtures::worker("bench-1");
+    let cells = page.texts("main tbody tr:first-child td");
+    assert_eq!((cells[0].as_str(), cells[1].as_str()), ("at work", ids.running.as_str()));
+    assert_eq!(cells[3], info.version);
+    assert_eq!(cells[4], info.machine.unwrap_or_else(|| "—".to_owned()));
+    assert_eq!(page.attributes("main tbody td a", "href")[0], format!("/blog/{}", ids.running));
+}
+
+#[tokio::test]
 async fn each_tab_shows_its_own_and_says_so_in_the_address() {
     let (site, ids) = Site::furnished().await;
     let rows = |page: &Document| page.attributes(".ledger .what a", "href");

@@ -5,6 +5,7 @@ mod caching;
 mod content;
 mod errors;
 mod hostile;
+mod legacy;
 mod links;
 mod sample;
 mod site;

@@ -35,6 +35,8 @@ pub(crate) struct Lab {
     pub(crate) catalog: Arc<dyn Catalog>,
     /// Objects.
     pub(crate) blobs: Arc<dyn Blobs>,
+    /// Both.
+    pub(crate) store: EmbeddedStore,
 }
 
 impl Lab {
@@ -48,7 +50,7 @@ impl Lab {
             public_url: public_url.to_owned(),
             media_origin: None,
             version: "0.1.0".to_owned(),
-            defaults: Defaults { settings: settings() },
+            defaults: Some(Defaults { settings: settings() }),
         };
         let services = Services {
             catalog: Arc::clone(&catalog),
@@ -57,7 +59,7 @@ impl Lab {
             tokens: Arc::new(Tokens::new([])),
             site: Arc::new(site),
         };
-        Self { _folder: folder, clock, services, catalog, blobs }
+        Self { _folder: folder, clock, services, catalog, blobs, store }
     }
 
     /// Adds the clips and the source.
@@ -117,6 +119,14 @@ impl Lab {
     pub(crate) async fn measure(&self, arm: Arm, lambda: f64, ratio: f64, rationale: &str) -> ExperimentId {
         self.submit(arm, lambda, rationale).await;
         self.end("bench-1", |submission| record(submission, ratio)).await
+    }
+
+    /// Keeps records of the earlier system: what `items` of their table say.
+    pub(crate) async fn remember(&self, items: &[serde_json::Value]) {
+        for item in items {
+            let record = aiv1_model::legacy::read(item.clone()).unwrap();
+            self.catalog.put_legacy(&record).await.unwrap();
+        }
     }
 
     /// Submits one that fails.
@@ -343,4 +353,23 @@ pub(crate) fn trap() -> Failure {
             Evidence::new("backtrace", "? (function 44, offset 0x31dd)\n? (function 27, offset 0x1853)"),
         ],
     }
+}
+
+/// Items of the earlier system's table, one of each kind.
+pub(crate) fn earlier() -> Vec<serde_json::Value> {
+    macro_rules! items {
+        ($($name:literal),*) => {
+            [$(include_str!(concat!("../../../../crates/model/tests/legacy/items/", $name, ".json"))),*]
+        };
+    }
+    let items = items![
+        "table-item-g0-real_exp_1760577415",
+        "table-item-g1-proc_exp_1760710000-text-experiments",
+        "table-item-g1-timed-out",
+        "table-item-g2b-simple_cpu-text-result",
+        "table-item-g3-1-success",
+        "table-item-g3-2-failed",
+        "table-item-g3-3-in_progress"
+    ];
+    items.map(|item| serde_json::from_str(item).unwrap()).into()
 }

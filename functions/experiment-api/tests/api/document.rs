@@ -3,6 +3,7 @@
 use crate::open;
 use crate::support::{ADMIN, Answer, Bundle, SOURCE, SUBMIT, Site, WORKER, clip_id, record, submission};
 use aiv1_model::Status;
+use aiv1_store::contract::fixtures;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
@@ -58,6 +59,9 @@ async fn calls() -> (Site, Vec<(&'static str, Request<Body>)>) {
     let (failed, _) = site.publish(&submission(3), Status::Failed).await;
     site.submit(&submission(4)).await;
     let (held, holder) = site.claim().await;
+    for n in 0..3 {
+        site.services.catalog.put_legacy(&fixtures::legacy(n)).await.unwrap();
+    }
     let bundle = Bundle::of(record(&held.submission, Status::Successful));
     site.submit(&submission(5)).await;
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
@@ -95,6 +99,10 @@ async fn calls() -> (Site, Vec<(&'static str, Request<Body>)>) {
         ("getCodec", get(&format!("/api/codecs/{}", one.submission.source))),
         ("listWorkers", get("/api/workers")),
         ("getLoop", get("/api/loop")),
+        ("listLegacy", get("/api/legacy?limit=1")),
+        ("listLegacy", get("/api/legacy?cursor=made-up")),
+        ("getLegacy", get(&format!("/api/legacy/{}", fixtures::legacy(2).id))),
+        ("getLegacy", get("/api/legacy/real_exp_0")),
         ("getDocument", get("/api/openapi.json")),
         ("getVideo", get(&of("/video"))),
         ("makeVideo", post(&of("/video"), "", json!(null))),
@@ -268,10 +276,13 @@ async fn no_body_and_no_query_makes_an_operation_fail_on_our_side() {
 async fn what_has_a_tag_is_documented_to_answer_304() {
     let site = open().await;
     let (experiment, _) = site.publish(&submission(1), Status::Successful).await;
+    let legacy = fixtures::legacy(1);
+    site.services.catalog.put_legacy(&legacy).await.unwrap();
     for (path, method, operation) in operations(&document()) {
         if method != Method::GET {
             continue;
         }
+        let path = path.replace("/legacy/{id}", &format!("/legacy/{}", legacy.id));
         let path = address(&path).replace(crate::support::nobody().as_str(), experiment.id.as_str());
         let path = path
             .replace(&format!("codecs/{}", clip_id()), &format!("codecs/{}", experiment.submission.source));

@@ -2,9 +2,10 @@
 
 use crate::open;
 use crate::support::{HOSTILE, Site, clip_id, nobody, submission, worker};
-use aiv1_experiment_api::CompareAnswer;
+use aiv1_experiment_api::{CompareAnswer, LegacyList};
 use aiv1_model::api::{ExperimentAnswer, ExperimentList};
-use aiv1_model::{Digest, Status};
+use aiv1_model::{Digest, LegacyExperiment, Status};
+use aiv1_store::contract::fixtures;
 use axum::http::Method;
 
 async fn list(site: &Site, query: &str) -> ExperimentList {
@@ -127,6 +128,38 @@ async fn an_experiment_comes_with_its_record_and_hostile_text_stays_text() {
 }
 
 #[tokio::test]
+async fn records_of_the_earlier_system_are_listed_apart_from_experiments() {
+    let site = open().await;
+    site.submit(&submission(1)).await;
+    for n in 0..5 {
+        site.services.catalog.put_legacy(&fixtures::legacy(n)).await.unwrap();
+    }
+    let (mut cursor, mut iterations) = (String::new(), Vec::new());
+    loop {
+        let answer = site.get(&format!("/api/legacy?limit=2&cursor={cursor}")).await;
+        let page: LegacyList = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(page.total, 5);
+        iterations.extend(page.records.iter().filter_map(|record| record.iteration));
+        match page.next {
+            Some(next) => cursor = next,
+            None => break,
+        }
+    }
+    assert_eq!(iterations, [4, 3, 2, 1, 0]);
+    let counts = site.get("/api/experiments").await.json();
+    assert_eq!((counts["total"].as_u64(), counts["other"].as_u64()), (Some(1), Some(0)));
+    let path = format!("/api/legacy/{}", fixtures::legacy(3).id);
+    let answer = site.get(&path).await;
+    let record: LegacyExperiment = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(record, fixtures::legacy(3));
+    // Absent is null, never 0.
+    assert_eq!(answer.json()["claims"]["ssim"], serde_json::Value::Null);
+    let tag = answer.header("etag").to_owned();
+    let again = axum::http::Request::get(&path).header("if-none-match", tag);
+    assert_eq!(site.send(again.body(axum::body::Body::empty()).unwrap()).await.status, 304);
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_a_404_that_helps() {
     let site = open().await;
     let said = async |path: &str, words: &str| {
@@ -141,6 +174,9 @@ async fn what_does_not_exist_is_a_404_that_helps() {
     said(&format!("/api/experiments/{}", "x".repeat(5_000)), "is not an experiment id").await;
     said(&format!("/api/codecs/{}", Digest::of(b"none")), "there is no codec").await;
     said("/api/codecs/none", "64 lower-case hexadecimal digits").await;
+    said("/api/legacy/real_exp_0", "the earlier system has no record real_exp_0").await;
+    said("/api/legacy/a%2Fb", "is not an id of the earlier system").await;
+    said("/api/legacy/exp_0123456789abcdef", "is an id of this laboratory").await;
     said("/api", "openapi.json").await;
     said("/api/experiment", "openapi.json").await;
     said("/api/experiments/", "openapi.json").await;

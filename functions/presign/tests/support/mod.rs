@@ -76,7 +76,7 @@ impl Site {
                 public_url: "http://lab.test".to_owned(),
                 media_origin: None,
                 version: "1.2.3".to_owned(),
-                defaults: Defaults { settings: settings() },
+                defaults: Some(Defaults { settings: settings() }),
             }),
         };
         let app = edge(routers(&services).merge(store.router()), &services);

@@ -1,11 +1,12 @@
 //! A store with one experiment in it, as a run and a worker leave it.
 
+use aiv1_decoder::ModuleCompiler;
 use aiv1_lab::{Bundle, Lab, Published, Request, Silent};
 use aiv1_model::api::Holder;
 use aiv1_model::{Arm, BundleRef, Digest, Limits, Origin, Parameters, Record, Settings, Submission};
 use aiv1_regenerate_video::Rebuilder;
 use aiv1_store::contract::fixtures;
-use aiv1_store::{BlobKey, Blobs, Catalog, Ended, NewExperiment, ObjectKind, Rebuild, SystemClock};
+use aiv1_store::{BlobKey, Blobs, Catalog, Ended, ManualClock, NewExperiment, ObjectKind, Rebuild};
 use aiv1_store_embedded::EmbeddedStore;
 use aiv1_video::{Clip, ClipOptions};
 use bytes::Bytes;
@@ -48,6 +49,10 @@ pub(crate) fn run(lab: &Lab, codec: &str, folder: &Path) -> Published {
 pub(crate) struct Stored {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) blobs: Arc<dyn Blobs>,
+    /// Stands unless it is moved.
+    pub(crate) clock: Arc<ManualClock>,
+    /// How decoders are compiled.
+    pub(crate) compiler: ModuleCompiler,
     pub(crate) rebuilder: Rebuilder,
     pub(crate) record: Record,
     pub(crate) bundle: PathBuf,
@@ -57,7 +62,8 @@ pub(crate) struct Stored {
 impl Stored {
     /// Brings a published bundle into a store, as a worker and the API do.
     pub(crate) async fn import(lab: &Lab, published: &Published, folder: &Path) -> Self {
-        let store = EmbeddedStore::open(&folder.join("store"), Arc::new(SystemClock)).unwrap();
+        let clock = fixtures::clock();
+        let store = EmbeddedStore::open(&folder.join("store"), Arc::clone(&clock) as _).unwrap();
         let (catalog, blobs) = (store.catalog(), store.blobs("http://127.0.0.1:9"));
         let opened = Bundle::open(&published.path, &lab.home).unwrap();
         for entry in &opened.manifest().files {
@@ -74,10 +80,10 @@ impl Stored {
             BundleRef { manifest, record: record_entry.unwrap().sha256, bytes: opened.manifest().bytes() };
         publish(&*catalog, submission(&record), record.clone(), bundle).await;
         let compiler = lab.compiler.clone();
-        let rebuilder =
-            Rebuilder::new(catalog.clone(), blobs.clone(), compiler, folder.join("scratch"), THREADS);
+        let scratch = folder.join("scratch");
+        let rebuilder = Rebuilder::new(catalog.clone(), blobs.clone(), compiler.clone(), scratch, THREADS);
         let (bundle, folder) = (published.path.clone(), folder.to_owned());
-        Self { catalog, blobs, rebuilder, record, bundle, folder }
+        Self { catalog, blobs, clock, compiler, rebuilder, record, bundle, folder }
     }
 
     pub(crate) fn video(&self, quality_index: u8) -> Rebuild {

@@ -14,8 +14,8 @@ use crate::components::{arm_of, badge};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
 use crate::render::{HTML, Pages};
-use crate::{layout, text};
-use aiv1_model::{Declaration, Experiment, ExperimentId, Record, Status};
+use crate::{layout, pages, text};
+use aiv1_model::{Declaration, Experiment, ExperimentId, LegacyId, Record, Status};
 use aiv1_store::Rebuild;
 use aiv1_web::Problem;
 use axum::extract::{Path, Query as Asked, State};
@@ -51,6 +51,9 @@ pub(crate) async fn page(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
+    if let (Err(_), Ok(legacy)) = (id_of(&id), id.parse::<LegacyId>()) {
+        return pages.answer(&headers, &uri, HTML, |_| pages::legacy::render(&pages, &legacy)).await;
+    }
     let id = id_of(&id)?;
     let question = Question::new(pairs)?;
     if question.get("video").is_some() || question.get("bundle").is_some() {

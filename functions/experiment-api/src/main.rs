@@ -1,0 +1,8 @@
+//! The REST API as a Lambda.
+
+use aiv1_lambda::Access;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aiv1_lambda::http(Access::Tokens, aiv1_experiment_api::router)
+}

@@ -1,0 +1,59 @@
+//! Messages that a queue gave up on: whoever waits for the rebuild is told that it failed.
+
+use aiv1_lambda::{Message, redeliver};
+use aiv1_model::chain;
+use aiv1_store::{Catalog, Error, RebuildMessage, RebuildState};
+use aws_lambda_events::event::sqs::SqsBatchResponse;
+use jiff::SignedDuration;
+
+/// The claim is ended at once.
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Ends the rebuilds that the messages asked for as failed. Answers which messages are to be delivered again: those whose
+/// job somebody holds just now or could not be ended, and those that cannot be read. The latter stay in the queue for an
+/// operator to look at, until it forgets them.
+pub async fn bury(catalog: &dyn Catalog, messages: Vec<Message>) -> SqsBatchResponse {
+    let mut again = Vec::new();
+    for message in messages {
+        let Message { id, body, deliveries } = message;
+        match serde_json::from_str::<RebuildMessage>(&body) {
+            Ok(message) => match end(catalog, &message, deliveries).await {
+                Ok(true) => {}
+                Ok(false) => again.push(id),
+                Err(error) => {
+                    let (key, error) = (message.rebuild.key(), chain(&error));
+                    tracing::error!(%key, id, error, "a dead letter's rebuild was not ended");
+                    again.push(id);
+                }
+            },
+            Err(error) => {
+                // Where, not what: a body does not belong in a log.
+                let (line, column, kind) = (error.line(), error.column(), error.classify());
+                tracing::error!(
+                    id,
+                    deliveries,
+                    line,
+                    column,
+                    ?kind,
+                    "a dead letter that asks for no rebuild"
+                );
+                again.push(id);
+            }
+        }
+    }
+    redeliver(again)
+}
+
+/// Whether nothing is left to do.
+async fn end(catalog: &dyn Catalog, message: &RebuildMessage, deliveries: u32) -> Result<bool, Error> {
+    let RebuildMessage { rebuild } = message;
+    if let Some(claim) = catalog.begin_rebuild(rebuild, LEASE).await? {
+        let reason =
+            format!("infrastructure: given up after {deliveries} deliveries, none of which came to an end");
+        catalog.end_rebuild(&claim, &Err(reason)).await?;
+        tracing::warn!(key = %rebuild.key(), deliveries, "a rebuild was given up");
+        return Ok(true);
+    }
+    let known = catalog.rebuild(rebuild).await?;
+    Ok(!known.is_some_and(|known| matches!(known.state, RebuildState::Queued | RebuildState::Running)))
+}

@@ -1,0 +1,30 @@
+//! The Lambda that rebuilds what messages of its queue ask for.
+
+use aiv1_lambda::Event;
+use aiv1_regenerate_video::{Rebuilder, function_compiler, handle};
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::SystemTime;
+
+fn main() -> ExitCode {
+    // Decoders are compiled in children that are this very program.
+    if let Some(code) = aiv1_decoder::run_as_child() {
+        return code;
+    }
+    aiv1_lambda::events(|started| {
+        let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        #[expect(clippy::disallowed_methods, reason = "the one folder that a Lambda may write to")]
+        let scratch = std::env::temp_dir().join("aiv1");
+        let rebuilder =
+            Rebuilder::new(started.catalog, started.blobs, function_compiler()?, scratch, threads);
+        Ok(move |event, invocation: aiv1_lambda::Invocation| {
+            let rebuilder = rebuilder.clone();
+            async move {
+                let messages = Event::read(event)?.messages()?;
+                let time = invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+                Ok(handle(&rebuilder, messages, time).await)
+            }
+        })
+    })
+}
