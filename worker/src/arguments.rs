@@ -4,7 +4,7 @@ use aiv1_worker::config;
 use clap::Parser;
 
 /// Claims experiments of a lab, runs them, reports. What is not given here is taken from the environment: `AIV1_URL`,
-/// `AIV1_TOKEN` (there is no flag for a secret), `AIV1_WORKER_…`.
+/// `AIV1_TOKEN` (there is no flag for a secret), `AIV1_WORKER_…`; address and token also from SSM, below `AIV1_PARAMETERS`.
 #[derive(Parser)]
 #[command(version)]
 pub(crate) struct Arguments {

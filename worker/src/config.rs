@@ -1,18 +1,27 @@
 //! What a worker is told: every variable, with its meaning and default, in one place.
 
+use crate::parameters::Told;
 use crate::{Bounds, Error};
+use aiv1_client::TokenSource;
 use aiv1_lab::Home;
 use aiv1_model::api::WorkerInfo;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Address of the lab: `https://HOST` or `http://HOST:PORT`. Required.
+pub use crate::process::LOG;
+pub use aiv1_store_aws::config::PARAMETERS;
+
+/// Address of the lab: `https://HOST` or `http://HOST:PORT`. Required, here or as the SSM parameter `worker/url` below
+/// [`PARAMETERS`].
 pub const URL: &str = "AIV1_URL";
-/// Token with the worker's scope.
+/// Token with the worker's scope; in its stead the SSM parameter `tokens/worker`, which is read again when a token is
+/// refused, so that it can be replaced while workers run.
 pub const TOKEN: &str = "AIV1_TOKEN";
-/// Name, unique among living workers; default: that of the machine and the process's number.
+/// Name, unique among living workers: two of one name take each other's work. Default: that of the machine and the
+/// process's number; on EC2 the instance's id is a good one.
 pub const NAME: &str = "AIV1_WORKER_NAME";
 /// Folder for runs and clips; default: `worker` in the cache folder.
 pub const FOLDER: &str = "AIV1_WORKER_FOLDER";
@@ -26,7 +35,8 @@ pub const LISTEN: &str = "AIV1_WORKER_LISTEN";
 pub const THREADS: &str = "AIV1_WORKER_THREADS";
 
 /// Every variable that a worker reads, beside those of the lab it runs.
-pub const VARIABLES: [&str; 8] = [URL, TOKEN, NAME, FOLDER, CLIP_BYTES, FREE_BYTES, LISTEN, THREADS];
+pub const VARIABLES: [&str; 10] =
+    [URL, TOKEN, PARAMETERS, NAME, FOLDER, CLIP_BYTES, FREE_BYTES, LISTEN, THREADS, LOG];
 
 /// What a worker is told.
 #[derive(Clone)]
@@ -35,6 +45,8 @@ pub struct Config {
     pub url: String,
     /// Token with the worker's scope.
     pub token: Option<String>,
+    /// Where the token is read again once it is refused.
+    pub token_source: Option<Arc<dyn TokenSource>>,
     /// Name, unique among living workers.
     pub name: String,
     /// Folder for runs; several workers may share it.
@@ -63,13 +75,21 @@ impl std::fmt::Debug for Config {
 }
 
 impl Config {
-    /// Reads the variables; what `flags` has under a variable's name goes before it.
-    pub fn from_environment(flags: &[(&'static str, String)]) -> Result<(Self, Surroundings), Error> {
+    /// Reads the variables; what `flags` has under a variable's name goes before it, and either before what SSM has.
+    pub async fn from_environment(flags: &[(&'static str, String)]) -> Result<(Self, Surroundings), Error> {
         let flag = |name| flags.iter().rev().find(|(flag, _)| *flag == name).map(|(_, value)| value.into());
-        Self::read(|name| flag(name).or_else(|| std::env::var_os(name)))
+        let look_up = |name| flag(name).or_else(|| std::env::var_os(name));
+        let told = match look_up(PARAMETERS).filter(|prefix| !prefix.is_empty()) {
+            None => Told::default(),
+            Some(prefix) => Told::read(&prefix.to_string_lossy()).await?,
+        };
+        Self::read(look_up, told)
     }
 
-    fn read(look_up: impl Fn(&'static str) -> Option<OsString>) -> Result<(Self, Surroundings), Error> {
+    fn read(
+        look_up: impl Fn(&'static str) -> Option<OsString>,
+        told: Told,
+    ) -> Result<(Self, Surroundings), Error> {
         let given = |name| look_up(name).filter(|value| !value.is_empty());
         let text = |name| match given(name).map(OsString::into_string) {
             None => Ok(None),
@@ -97,9 +117,14 @@ impl Config {
             bounds: Bounds { bytes: bytes(CLIP_BYTES, 20 << 30)?, keep_free: bytes(FREE_BYTES, 1 << 30)? },
             threads,
         };
+        let (token, token_source) = match text(TOKEN)? {
+            None => (told.token, told.source),
+            given => (given, None),
+        };
         let config = Self {
-            url: text(URL)?.ok_or_else(|| wrong(URL, "", "the address of a lab"))?,
-            token: text(TOKEN)?,
+            url: text(URL)?.or(told.url).ok_or_else(|| wrong(URL, "", "the address of a lab"))?,
+            token,
+            token_source,
             name: text(NAME)?.unwrap_or_else(default_name),
             folder,
             listen,
@@ -148,7 +173,7 @@ mod tests {
 
     fn read(variables: &[(&'static str, &str)]) -> Result<(Config, Surroundings), Error> {
         let find = |name| variables.iter().find(|(variable, _)| *variable == name);
-        Config::read(|name| find(name).map(|(_, value)| value.into()))
+        Config::read(|name| find(name).map(|(_, value)| value.into()), Told::default())
     }
 
     #[test]

@@ -24,6 +24,14 @@ pub enum Error {
     /// The address of the lab, or its refusal of the token.
     #[error(transparent)]
     Client(#[from] aiv1_client::Error),
+    /// The parameters in SSM.
+    #[error("the parameters below {prefix} cannot be read")]
+    Parameters {
+        /// Their prefix.
+        prefix: String,
+        /// Why not.
+        source: aiv1_store::Error,
+    },
     /// The folder of clips.
     #[error("the clips cannot be kept")]
     Clips(#[from] crate::ClipError),
@@ -36,6 +44,14 @@ pub enum Error {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// Another worker has the name.
+    #[error("a worker called {name} is running in {} already", folder.display())]
+    Name {
+        /// The name.
+        name: String,
+        /// Where.
+        folder: PathBuf,
     },
     /// The address for `/health` and `/metrics`.
     #[error("cannot listen on {address}")]

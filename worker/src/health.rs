@@ -1,7 +1,9 @@
 //! `/health` and `/metrics`: what the worker is doing, answered while it is doing it.
 
+use crate::clips::{Bounds, ClipCache, Usage};
 use crate::metrics::{MEDIA_TYPE, Metrics};
 use crate::progress::Progress;
+use aiv1_lab::chain;
 use aiv1_model::api::WorkerInfo;
 use aiv1_model::{ExperimentId, Phase};
 use aiv1_store::Clock;
@@ -19,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Status {
     info: WorkerInfo,
     metrics: Arc<Metrics>,
+    clips: ClipCache,
     clock: Arc<dyn Clock>,
     now: Mutex<Now>,
 }
@@ -51,11 +54,31 @@ struct Health {
     last_claim_at: Option<Timestamp>,
     /// Whether the server answered then.
     last_claim_ok: Option<bool>,
+    /// The clips it keeps; absent if the folder cannot be read.
+    clips: Option<Clips>,
+}
+
+/// The clips a worker keeps.
+#[derive(Serialize)]
+struct Clips {
+    count: u64,
+    bytes: u64,
+    /// Most bytes of all clips together.
+    max_bytes: u64,
+    /// Free on the disk.
+    free_bytes: u64,
+    /// What is to stay free of it.
+    keep_free_bytes: u64,
 }
 
 impl Status {
-    pub(crate) fn new(info: WorkerInfo, metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
-        Self { info, metrics, clock, now: Mutex::default() }
+    pub(crate) fn new(
+        info: WorkerInfo,
+        metrics: Arc<Metrics>,
+        clips: ClipCache,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { info, metrics, clips, clock, now: Mutex::default() }
     }
 
     /// Work was asked for.
@@ -77,7 +100,16 @@ impl Status {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn health(&self) -> Health {
+    async fn clips(&self) -> Option<Clips> {
+        let usage = self.clips.usage().await;
+        let usage =
+            usage.inspect_err(|error| tracing::warn!(error = chain(error), "the clips cannot be counted"));
+        let Usage { count, bytes, free } = usage.ok()?;
+        let Bounds { bytes: max_bytes, keep_free } = self.clips.bounds();
+        Some(Clips { count, bytes, max_bytes, free_bytes: free, keep_free_bytes: keep_free })
+    }
+
+    fn health(&self, clips: Option<Clips>) -> Health {
         let now = self.now();
         let running = now.running.as_ref();
         let (phase, progress) = running.map_or((None, None), |running| running.progress.now());
@@ -91,6 +123,7 @@ impl Status {
             progress,
             last_claim_at: now.last_claim.map(|(at, _)| at),
             last_claim_ok: now.last_claim.map(|(_, answered)| answered),
+            clips,
         }
     }
 }
@@ -100,7 +133,8 @@ pub(crate) fn router(status: Arc<Status>) -> Router {
 }
 
 async fn health(State(status): State<Arc<Status>>) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(status.health())).into_response()
+    let clips = status.clips().await;
+    ([(header::CACHE_CONTROL, "no-store")], Json(status.health(clips))).into_response()
 }
 
 async fn metrics(State(status): State<Arc<Status>>) -> Response {

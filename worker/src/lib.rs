@@ -10,6 +10,8 @@
 //!   to stop and nothing is reported: somebody else has the work.
 //! - **Whose fault it is**: what the codec does wrong is in the record that the lab publishes; every other error is the
 //!   infrastructure's, reported as such and tried again by whoever claims next.
+//! - **In the cloud it is told by SSM** where the lab is and by which token it is known; the token is read again once it
+//!   is refused, so that tokens are replaced without touching a worker.
 //! - **Stopping gives back.** On shutdown the work is given back at once, while the run still winds down.
 //! - **No substitute clip, ever**: a clip is what its digests say, or the experiment fails as infrastructure.
 
@@ -20,7 +22,9 @@ mod error;
 mod health;
 mod lease;
 mod metrics;
+mod parameters;
 mod persist;
+pub mod process;
 mod progress;
 mod publish;
 mod worker;

@@ -1,7 +1,7 @@
 //! Bringing a bundle to the store: what is missing there is sent, in the order in which the server asks for it.
 
 use crate::metrics::Metrics;
-use aiv1_client::{Client, Error};
+use aiv1_client::{Client, Error, Retry};
 use aiv1_model::api::{Holder, UploadsRequest};
 use aiv1_model::{BundleRef, Digest, ExperimentId, Manifest, ManifestEntry};
 use std::path::Path;
@@ -44,7 +44,8 @@ impl<'a> Bundle<'a> {
         BundleRef { manifest: self.itself.sha256, record: self.record, bytes: self.manifest.bytes() }
     }
 
-    /// Sends what the server lacks.
+    /// Sends what the server lacks. A file that did not get through, or whose answer was lost, is not sent again here:
+    /// whoever repeats this asks anew what is missing, so that nothing is sent that is stored.
     pub(crate) async fn upload(
         &self,
         client: &Client,
@@ -78,6 +79,7 @@ impl<'a> Bundle<'a> {
         metrics: &Metrics,
         sent: &mut usize,
     ) -> Result<(), Error> {
+        let once = client.clone().with_retry(Retry::NEVER);
         for upload in client.uploads(id, request).await?.uploads {
             let mut ours = self.manifest.files.iter().chain([&self.itself]);
             // Nothing but the bundle leaves this machine, whatever the server asks for.
@@ -87,7 +89,7 @@ impl<'a> Bundle<'a> {
                     ("the list of uploads".to_owned(), format!("{path:?} is not in the bundle"));
                 return Err(Error::Damaged { what, reason });
             };
-            client.upload(&upload, &self.folder.join(&entry.path)).await?;
+            once.upload(&upload, &self.folder.join(&entry.path)).await?;
             metrics.uploaded(entry.bytes);
             *sent += 1;
         }

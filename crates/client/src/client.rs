@@ -1,12 +1,14 @@
 //! [`Client`]: where the API is, how one is known to it, and what anybody may ask.
 
 use crate::http::{body, json, plain, send};
-use crate::{Error, Retry};
-use aiv1_model::api::{ClipEntry, ExperimentAnswer, SubmitRequest};
+use crate::token::{Token, bearer};
+use crate::{Error, Retry, TokenSource};
+use aiv1_model::api::{ClipEntry, ExperimentAnswer, SubmitRequest, WorkerStatus};
 use aiv1_model::{Digest, ExperimentId, Manifest};
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Time for one call and its answer.
@@ -25,7 +27,7 @@ const MAX_MANIFEST: u64 = 16 << 20;
 pub struct Client {
     pub(crate) http: reqwest::Client,
     base: Url,
-    token: Option<HeaderValue>,
+    token: Token,
     pub(crate) retry: Retry,
 }
 
@@ -49,12 +51,9 @@ impl Client {
         base.set_query(None);
         base.set_fragment(None);
         let bearer = |token: &str| {
-            let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-                .map_err(|_| wrong("the token for it has characters that no token has".to_owned()))?;
-            value.set_sensitive(true);
-            Ok::<_, Error>(value)
+            bearer(token).ok_or_else(|| wrong("the token for it has characters that no token has".to_owned()))
         };
-        let token = token.filter(|token| !token.is_empty()).map(bearer).transpose()?;
+        let token = Token::new(token.filter(|token| !token.is_empty()).map(bearer).transpose()?);
         let http = reqwest::Client::builder()
             .user_agent(concat!("aiv1/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
@@ -68,6 +67,13 @@ impl Client {
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// The same client, which reads its token again from `source` when the server refuses it, and then asks once more.
+    #[must_use]
+    pub fn with_token_source(mut self, source: Arc<dyn TokenSource>) -> Self {
+        self.token.read_from(source);
         self
     }
 
@@ -106,6 +112,15 @@ impl Client {
         self.retry.run(once).await
     }
 
+    /// Workers heard of in the last day, latest first.
+    pub async fn workers(&self) -> Result<Vec<WorkerStatus>, Error> {
+        let once = || async {
+            let response = send("ask for the workers", self.get(&["workers"])?).await?;
+            json("the list of workers", response, MAX_ANSWER).await
+        };
+        self.retry.run(once).await
+    }
+
     /// Submits an experiment. With the same `key` it may be said again without being asked twice; a key is made from the
     /// submission where none is given.
     pub async fn submit(&self, submission: &SubmitRequest, key: Option<&str>) -> Result<Submitted, Error> {
@@ -114,8 +129,8 @@ impl Client {
         let key = key.map_or_else(|| format!("submission-{}", Digest::of(&text)), str::to_owned);
         let text = Bytes::from(text);
         let once = || async {
-            let request = self.post(&["experiments"])?.header("Idempotency-Key", &key).body(text.clone());
-            let response = send("submit the experiment", request).await?;
+            let keyed = |request: RequestBuilder| request.header("Idempotency-Key", &key);
+            let response = self.post("submit the experiment", &["experiments"], &text, keyed).await?;
             let created = response.status() == StatusCode::CREATED;
             let answer = json("the answer to the submission", response, MAX_ANSWER).await?;
             Ok(Submitted { answer, created })
@@ -128,14 +143,32 @@ impl Client {
         Ok(self.http.request(Method::GET, self.api(path)?).timeout(CALL))
     }
 
-    /// A write of JSON, with the token.
-    pub(crate) fn post(&self, path: &[&str]) -> Result<RequestBuilder, Error> {
-        let request = self.http.request(Method::POST, self.api(path)?).timeout(CALL);
-        let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
-        Ok(match &self.token {
-            Some(token) => request.header(AUTHORIZATION, token.clone()),
-            None => request,
-        })
+    /// A write of JSON, with the token; `with` adds to the request. A refused token is read again where that is possible.
+    pub(crate) async fn post(
+        &self,
+        action: &'static str,
+        path: &[&str],
+        text: &Bytes,
+        with: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, Error> {
+        let url = self.api(path)?;
+        let mut renewed = false;
+        loop {
+            let token = self.token.current();
+            let request = self.http.request(Method::POST, url.clone()).timeout(CALL);
+            let mut request = with(request.header(CONTENT_TYPE, "application/json")).body(text.clone());
+            if let Some(token) = token.clone() {
+                request = request.header(AUTHORIZATION, token);
+            }
+            match send(action, request).await {
+                Err(Error::Problem { status: 401, .. })
+                    if !renewed && self.token.renew(token.as_ref()).await? =>
+                {
+                    renewed = true;
+                }
+                answered => return answered,
+            }
+        }
     }
 
     /// `BASE/api/PATH`, each part escaped.

@@ -7,6 +7,8 @@
 //! - **Only what may be said twice is said twice.** Reads, and what the API promises to take again (reports of work, uploads,
 //!   submissions with a key), are tried again after a pause when the network or the server is in the way; nothing else.
 //! - **The token goes to the API alone**, never along with a link, which is its own permission.
+//! - **A token may be replaced while a client lives**: one that is refused is read again from a [`TokenSource`], if there is
+//!   one, and the call is made once more with the new one.
 //! - **Text from the other side is hostile**: it is bounded and has no control characters by the time it is an error.
 
 mod client;
@@ -14,8 +16,10 @@ mod error;
 mod files;
 mod http;
 mod retry;
+mod token;
 mod work;
 
 pub use client::{Client, Submitted};
 pub use error::Error;
 pub use retry::Retry;
+pub use token::TokenSource;

@@ -1,7 +1,7 @@
 //! What workers say: claims, heartbeats, phases, uploads, results. A 409 on claimed work is [`Error::Lost`].
 
 use crate::client::{CALL, MAX_ANSWER};
-use crate::http::{json, or_lost, send};
+use crate::http::{json, or_lost};
 use crate::{Client, Error, Retry};
 use aiv1_model::ExperimentId;
 use aiv1_model::api::{
@@ -16,8 +16,9 @@ impl Client {
     /// Claims work; `None` if there was none within `wait_seconds`. Never said twice: the first may have been heard.
     pub async fn claim(&self, claim: &ClaimRequest) -> Result<Option<Claim>, Error> {
         let time = CALL + Duration::from_secs(claim.wait_seconds);
-        let request = self.post(&["work", "claim"])?.timeout(time).body(text("the claim", claim)?);
-        let response = send("claim work", request).await?;
+        let text = text("the claim", claim)?;
+        let response =
+            self.post("claim work", &["work", "claim"], &text, |request| request.timeout(time)).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(None);
         }
@@ -60,8 +61,9 @@ impl Client {
         time: Duration,
     ) -> Result<Response, Error> {
         let once = || async {
-            let request = self.post(&["work", id.as_str(), what])?.timeout(time).body(body.clone());
-            send("report to the server", request).await.map_err(or_lost)
+            let path = ["work", id.as_str(), what];
+            let sent = self.post("report to the server", &path, &body, |request| request.timeout(time));
+            sent.await.map_err(or_lost)
         };
         retry.run(once).await
     }

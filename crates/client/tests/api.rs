@@ -35,7 +35,7 @@ async fn lab(folder: &Path, settings: Settings) -> String {
         public_url: base.clone(),
         media_origin: None,
         version: "1".to_owned(),
-        defaults: Defaults { settings },
+        defaults: Some(Defaults { settings }),
     };
     let tokens = Arc::new(Tokens::new([(Scope::Submit, "submits"), (Scope::Worker, "works")]));
     let services = Services { catalog, blobs, clock, tokens, site: Arc::new(site) };

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
-use aiv1_client::{Client, Error, Retry};
+use aiv1_client::{Client, Error, Retry, TokenSource};
 use aiv1_model::api::{ClaimRequest, Holder, ResultReport, Upload, WorkResult, WorkerInfo};
 use aiv1_model::{Digest, ExperimentId, ManifestEntry};
 use axum::body::{Body, Bytes};
@@ -174,4 +174,41 @@ async fn an_upload_carries_the_headers_asked_for_and_is_sent_whole_again() {
         );
         assert_eq!(body.len(), 200_000);
     }
+}
+
+#[derive(Debug)]
+struct Vault(Mutex<&'static str>);
+
+#[async_trait::async_trait]
+impl TokenSource for Vault {
+    async fn token(&self) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        Ok((*self.0.lock().unwrap()).to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_is_read_again_and_one_that_stays_refused_is_an_error() {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = refused.clone();
+    let handler = move |headers: HeaderMap| async move {
+        if headers[header::AUTHORIZATION] == "Bearer second" {
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        problem(StatusCode::UNAUTHORIZED, "no token that is known")
+    };
+    let vault = Arc::new(Vault(Mutex::new("first")));
+    let base = serve(Router::new().route("/api/work/claim", post(handler))).await;
+    let client = Client::new(&base, Some("first")).unwrap().with_token_source(vault.clone());
+    let worker = WorkerInfo { name: "w".to_owned(), version: "1".to_owned(), machine: None, threads: 1 };
+    let claim = ClaimRequest { worker, wait_seconds: 0 };
+    let error = client.claim(&claim).await.unwrap_err();
+    assert!(error.is_unauthorized(), "{error}");
+    assert_eq!(refused.swap(0, Ordering::Relaxed), 1, "the same token is not tried twice");
+    *vault.0.lock().unwrap() = "second";
+    // Each clone learns of it.
+    let clone = client.clone();
+    assert!(client.claim(&claim).await.unwrap().is_none());
+    assert!(clone.claim(&claim).await.unwrap().is_none());
+    assert_eq!(refused.load(Ordering::Relaxed), 1);
 }

@@ -30,6 +30,17 @@ pub struct Bounds {
     pub keep_free: u64,
 }
 
+/// What a folder of clips holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// Clips.
+    pub(crate) count: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Bytes free on the disk.
+    pub(crate) free: u64,
+}
+
 /// Most clips whose identity is remembered; past it all are identified again.
 const MAX_IDENTIFIED: usize = 1024;
 
@@ -98,6 +109,17 @@ impl ClipCache {
             Ok(CachedClip { clip, fetched, _pinned: pinned })
         })
         .await
+    }
+
+    /// How much of the disk clips may take.
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.0.shelf.bounds()
+    }
+
+    /// What is kept now.
+    pub(crate) async fn usage(&self) -> Result<Usage, ClipError> {
+        let cache = self.clone();
+        blocking(move || cache.0.shelf.usage()).await
     }
 
     /// Whether there is room to work at all: as much of the disk is free as is to stay free, if need be after removing

@@ -1,10 +1,10 @@
 //! The folder itself: files under their digests, locks, room.
 
-use super::{Bounds, ClipError};
-use aiv1_model::{Digest, Hasher};
+use super::{Bounds, ClipError, Usage};
+use aiv1_model::Digest;
 use rustix::fs::{FlockOperation, flock, statvfs};
 use std::fs::{self, File, FileTimes, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -109,16 +109,7 @@ impl Shelf {
 
     pub(super) fn digest(&self, sha256: &Digest) -> Result<Digest, ClipError> {
         let path = self.path(sha256);
-        let digest = || {
-            let (mut file, mut hasher, mut buffer) = (File::open(&path)?, Hasher::new(), vec![0; 1 << 17]);
-            loop {
-                match file.read(&mut buffer)? {
-                    0 => return Ok(hasher.finish()),
-                    read => hasher.update(&buffer[..read]),
-                }
-            }
-        };
-        digest().map_err(ClipError::file("read", &path))
+        File::open(&path).and_then(Digest::of_reader).map_err(ClipError::file("read", &path))
     }
 
     pub(super) fn remove(&self, sha256: &Digest) -> Result<(), ClipError> {
@@ -167,6 +158,17 @@ impl Shelf {
                 }
             }
         }
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    pub(super) fn usage(&self) -> Result<Usage, ClipError> {
+        let files = self.files().map_err(ClipError::file("list", &self.folder))?;
+        let free = self.free().map_err(ClipError::file("ask for the free space of", &self.folder))?;
+        let bytes = files.iter().map(|(_, metadata)| metadata.len()).sum();
+        Ok(Usage { count: files.len() as u64, bytes, free })
     }
 
     /// The files under digests, with what is known of them.

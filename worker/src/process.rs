@@ -1,4 +1,4 @@
-//! What the process around the worker does: a log on standard error, and stopping by signal.
+//! What a process around workers or a lab does: a log on standard error, and stopping by signal.
 
 use std::io::{self, IsTerminal as _};
 use tokio::signal::unix::{SignalKind, signal};
@@ -6,19 +6,22 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Exit code of a process that a second signal ends.
-const INTERRUPTED: i32 = 130;
+/// What is logged, in the filters of the `tracing` crate: `warn,aiv1_worker=debug`.
+pub const LOG: &str = "AIV1_LOG";
 
-/// Logs go to standard error; `AIV1_LOG` takes the filters of the `tracing` crate, `info` by default.
-pub(crate) fn log() {
-    let filter =
-        EnvFilter::builder().with_env_var("AIV1_LOG").with_default_directive(LevelFilter::INFO.into());
+/// Exit code of a process that a second signal ends.
+pub const INTERRUPTED: u8 = 130;
+
+/// Logs to standard error what [`LOG`] asks for, or else `default`.
+pub fn log(default: LevelFilter) {
+    let filter = EnvFilter::builder().with_env_var(LOG).with_default_directive(default.into());
     let log = tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(io::stderr);
-    log.with_ansi(io::stderr().is_terminal()).init();
+    // Set once a process; a second call changes nothing.
+    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
 }
 
-/// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
-pub(crate) fn shutdown() -> io::Result<CancellationToken> {
+/// Cancelled by the first SIGTERM or Ctrl-C; the second ends the process at once. Called inside a runtime.
+pub fn shutdown() -> io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();
@@ -29,7 +32,7 @@ pub(crate) fn shutdown() -> io::Result<CancellationToken> {
                 _ = interrupt.recv() => {}
             }
             if token.is_cancelled() {
-                std::process::exit(INTERRUPTED);
+                std::process::exit(i32::from(INTERRUPTED));
             }
             tracing::info!("stopping: running work is given back");
             token.cancel();
