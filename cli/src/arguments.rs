@@ -39,6 +39,14 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Make an MP4 that players and browsers take.
     Play(Play),
+    /// Run the loop alone, on a lab that runs elsewhere.
+    Loop(Loop),
+    /// Add clips to a lab.
+    AddClip(AddClip),
+    /// Bring in the records of the earlier system; doing it again changes nothing.
+    Import(Import),
+    /// List the workers of a lab, or look at one on EC2.
+    Workers(Workers),
     /// Pack a bundle into one file.
     Export(Export),
     /// Start a codec of your own.
@@ -72,15 +80,8 @@ pub(crate) struct Up {
     pub(crate) public_url: Option<String>,
     #[command(flatten)]
     pub(crate) clips: MoreClips,
-    /// Anchors to measure against, separated by commas; `none` for none.
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub(crate) anchors: Option<Vec<String>>,
-    /// Quality indices to measure, ascending, four or more of 0 to 63.
-    #[arg(long, value_delimiter = ',', default_values_t = [14, 24, 34, 44], value_name = "Q,Q,…")]
-    pub(crate) quality: Vec<u8>,
-    /// Frames of a GOP; by default 64, or as many as the limit on a raw GOP admits.
-    #[arg(long, value_name = "N")]
-    pub(crate) gop: Option<u32>,
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
     /// Source file of a codec to start from; by default the lab's own three.
     #[arg(long = "codec", value_name = "CODEC.rs")]
     pub(crate) codecs: Vec<PathBuf>,
@@ -99,6 +100,107 @@ pub(crate) struct Up {
     /// Seed of the search.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
+}
+
+/// How a lab's experiments are measured.
+#[derive(Debug, Args)]
+pub(crate) struct Measuring {
+    /// Anchors to measure against, separated by commas; `none` for none.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) anchors: Option<Vec<String>>,
+    /// Quality indices to measure, ascending, four or more of 0 to 63; by default 14,24,34,44.
+    #[arg(long, value_delimiter = ',', value_name = "Q,Q,…")]
+    pub(crate) quality: Option<Vec<u8>>,
+    /// Frames of a GOP; by default 64, or as many as the limit on a raw GOP admits.
+    #[arg(long, value_name = "N")]
+    pub(crate) gop: Option<u32>,
+}
+
+impl Measuring {
+    /// Whether nothing of it was said.
+    pub(crate) const fn is_unsaid(&self) -> bool {
+        self.anchors.is_none() && self.quality.is_none() && self.gop.is_none()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Loop {
+    /// Folder of the lab; without it `AIV1_STORE` must say `aws`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+    /// Source file of a codec to start from; by default the lab's own three.
+    #[arg(long = "codec", value_name = "CODEC.rs")]
+    pub(crate) codecs: Vec<PathBuf>,
+    /// End after so many proposals.
+    #[arg(long, value_name = "N")]
+    pub(crate) experiments: Option<u64>,
+    /// At most so many proposals a day (UTC), whoever makes them.
+    #[arg(long, value_name = "N")]
+    pub(crate) per_day: Option<u64>,
+    /// Experiments kept waiting, so that no worker does.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) ahead: u64,
+    /// Seed of the search.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddClip {
+    /// Video files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) clips: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ClipReading,
+    /// Folder of the lab; without it `AIV1_STORE` must say `aws`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// The set they belong to; only what is in `open` is measured unless asked for.
+    #[arg(long, default_value = aiv1_model::api::ClipEntry::OPEN, value_name = "NAME", value_parser = clip_set)]
+    pub(crate) set: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files of records: exports of its table, answers of `aws dynamodb scan`, result files; packed by gzip or not.
+    #[arg(required_unless_present = "keys", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// A listing of its bucket, by `aws s3 ls --recursive` or as the JSON of `list-objects-v2`: puts keys to their records.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// Folder of the lab; without it `AIV1_STORE` must say `aws`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Workers {
+    /// Address of a lab.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    pub(crate) url: Option<String>,
+    /// Folder of a lab; without it and --url `AIV1_STORE` must say `aws`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Ask one worker on EC2 itself, through SSM Run Command: its instance, or its name if that is another.
+    #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["url", "data"], requires = "look")]
+    pub(crate) instance: Option<String>,
+    /// What to ask it.
+    #[arg(requires = "instance")]
+    pub(crate) look: Option<Look>,
+    /// With --instance: the port of its /health, on its own loopback.
+    #[arg(long, default_value_t = 9437, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+}
+
+/// What one worker can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Look {
+    /// What it is doing, and whether the lab answers it.
+    Health,
+    /// The clips it keeps, and the room for them.
+    Cache,
 }
 
 /// Clips that may be named, where those of earlier will do.
@@ -250,6 +352,15 @@ fn public_url(text: &str) -> Result<String, String> {
             Ok(text.to_owned())
         }
         _ => Err(format!("{text:?} is not http://HOST or https://HOST without a slash at its end")),
+    }
+}
+
+fn clip_set(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not 1 to 64 of [a-z0-9-]"))
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) const MACHINE: u8 = 3;
 /// Nothing differed, but not everything could be checked.
 pub(crate) const INCOMPLETE: u8 = 4;
 /// Stopped by Ctrl-C.
-pub(crate) const INTERRUPTED: u8 = 130;
+pub(crate) use aiv1_worker::process::INTERRUPTED;
 
 /// Lines that are shown of each piece of evidence.
 const EVIDENCE_LINES: usize = 12;

@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod progress;
 mod remote;
+mod store;
 mod table;
 
 use clap::Parser as _;

@@ -4,9 +4,9 @@ use aiv1_client::{Client, Error as ClientError};
 use aiv1_lab::{Error, Home, RunDirectory};
 use aiv1_model::{ExperimentId, Manifest};
 use aiv1_store::ObjectKind;
+use aiv1_worker::process;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Most files of a bundle.
 const MAX_FILES: usize = 2_000;
@@ -129,11 +129,7 @@ fn whose(error: FetchError, address: &str) -> FetchError {
 
 /// Returns at the first Ctrl-C or SIGTERM; the second ends the process, as everywhere.
 async fn stopped() -> io::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    process::shutdown()?.cancelled_owned().await;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::question::{Question, StartingCodec, reference};
 use crate::search::Search;
 use crate::space::Space;
 use crate::{Config, Error, words};
-use aiv1_model::{Arm, Digest, Experiment, Origin, Submission};
+use aiv1_model::{Arm, Digest, Experiment, Origin, Submission, chain};
 use aiv1_store::{BlobKey, Blobs, Catalog, Clock, NewExperiment, ObjectKind, Order, Query};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -353,15 +353,4 @@ fn by_turn(mut open: Vec<(usize, Question, History)>, draw: u64) -> Vec<(usize, 
         open[..=first].rotate_right(1);
     }
     open
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(source) = below {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        below = source.source();
-    }
-    text
 }

@@ -357,6 +357,29 @@ async fn stopped_anywhere_and_started_again_it_goes_on_as_if_it_had_not_been() {
 }
 
 #[tokio::test]
+async fn two_loops_on_one_catalog_ask_nothing_twice_and_hardly_more_than_one() {
+    let codecs = [bowl_codec(), finite_codec()];
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::with_clip(folder.path()).await;
+    let (mut one, mut two) = (lab.orchestrator(&codecs, config(5)), lab.orchestrator(&codecs, config(5)));
+    let ahead = config(5).ahead;
+    for _ in 0..12 {
+        while {
+            let (one, two) = tokio::join!(one.step(), two.step());
+            [one.unwrap(), two.unwrap()].iter().any(|step| matches!(step, Step::Submitted(_)))
+        } {}
+        let waiting = lab.catalog().counts().await.unwrap().queued;
+        assert!((ahead..=ahead + 1).contains(&waiting), "{waiting} wait");
+        lab.work(&bowl_or_level).await;
+    }
+    let asked: Vec<_> = lab.experiments().await.into_iter().map(|it| it.submission).collect();
+    for (number, submission) in asked.iter().enumerate() {
+        assert!(!asked[..number].contains(submission), "{submission:?} was asked twice");
+    }
+    assert_eq!(lab.catalog().loop_state().await.unwrap().iterations, asked.len() as u64);
+}
+
+#[tokio::test]
 async fn a_finite_space_is_walked_to_its_end_and_nothing_is_asked_twice() {
     let folder = tempfile::tempdir().unwrap();
     let lab = Lab::with_clip(folder.path()).await;

@@ -2,16 +2,22 @@
 
 mod anchors;
 mod check;
+mod clips;
 pub(crate) mod compare;
 mod decode;
 mod doctor;
 mod documents;
 mod export;
+mod import;
 mod new_codec;
+mod operate;
 mod play;
+mod question;
 mod run;
+mod the_loop;
 mod up;
 mod verify;
+mod workers;
 
 use crate::arguments::{Arguments, ClipReading, Command};
 use crate::progress::Progress;
@@ -106,6 +112,10 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, FetchError> {
         Command::Anchors(anchors) => anchors::anchors(&context, &anchors),
         Command::Compare(compare) => compare::compare(&context, &compare),
         Command::Play(play) => play::play(&context, &play),
+        Command::Loop(arguments) => Ok(operate::code(the_loop::run(&context, &arguments))),
+        Command::AddClip(arguments) => Ok(operate::code(clips::add(&context, &arguments))),
+        Command::Import(arguments) => Ok(import::import(&context, &arguments)),
+        Command::Workers(arguments) => Ok(operate::code(workers::workers(&context, &arguments))),
         Command::Export(export) => export::export(&context, &export),
         Command::NewCodec(new_codec) => new_codec::new_codec(&context, &new_codec),
         Command::Check(check) => check::check(&context, &check),

@@ -55,12 +55,12 @@ fn preview_error(out: &Path, error: aiv1_playback::Error) -> Error {
             value: format!("{found} at frame {frame}"),
             bound: expected,
         },
-        Preview::NoFrames { .. } => Error::Request {
+        Preview::NoFrames => Error::Request {
             what: "number of frames",
             value: "0".to_owned(),
             bound: "at least 1 for an MP4".to_owned(),
         },
-        Preview::Index { frames, reason, .. } => Error::Request {
+        Preview::Index { frames, reason } => Error::Request {
             what: "length of the video",
             value: format!("{frames} frames"),
             bound: format!("what the index of an MP4 can hold: {reason}"),

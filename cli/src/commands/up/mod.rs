@@ -1,23 +1,22 @@
 //! `aiv1 up`: the whole lab in one process. One port serves the site, the API, fresh links and the objects behind them;
 //! a worker claims work over that port as it would from elsewhere; the loop proposes; a consumer rebuilds what expired.
 
-mod clips;
 mod directory;
 mod narrate;
-mod process;
-mod question;
 mod serve;
 mod tasks;
 
-use super::{Context, anchor_names, open_clips};
+use super::{Context, anchor_names, clips, open_clips, question};
 use crate::arguments::Up;
 use crate::exit;
 use aiv1_lab::{Error, Lab, Observer as _, machine};
+use aiv1_model::api::ClipEntry;
 use aiv1_orchestrator::StartingCodec;
 use aiv1_store::SystemClock;
 use aiv1_store_embedded::EmbeddedStore;
 use aiv1_video::Clip;
 use aiv1_web::{Defaults, Scope, Services, Site, Tokens};
+use aiv1_worker::process;
 use directory::{DataDirectory, TokenFile};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -27,6 +26,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Why a lab could not come up, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +62,14 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> ExitCode {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn start(context: &Context, arguments: &Up) -> Result<(), UpError> {
-    process::logging();
+    process::log(LevelFilter::WARN);
     let directory = DataDirectory::take(&arguments.data)?;
     let lab = Arc::new(machine::lab(context.threads)?);
     let progress = context.progress();
-    let anchors = anchor_names(arguments.anchors.as_deref())?;
+    let anchors = anchor_names(arguments.measuring.anchors.as_deref())?;
     let given = &arguments.clips;
     let opened = open_clips(&lab.ffmpeg, &given.clips, &given.options, &progress)?;
-    let codecs = question::starting_codecs(&lab, arguments)?;
+    let codecs = question::starting_codecs(&lab, &arguments.codecs)?;
     // Until here a signal only sets a flag.
     if progress.cancelled() {
         return Err(Error::Cancelled.into());
@@ -98,7 +98,8 @@ struct Assembly<'a> {
 impl Assembly<'_> {
     async fn run(self) -> Result<(), UpError> {
         let Self { context, arguments, directory, lab, anchors, opened, codecs } = self;
-        let shutdown = process::stop_on_signals()?;
+        let shutdown = process::shutdown();
+        let shutdown = shutdown.map_err(|source| UpError::System { action: "listen to signals", source })?;
         let address = arguments.listen;
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| UpError::Listen { address, source })?;
@@ -112,15 +113,15 @@ impl Assembly<'_> {
         // Unless it is known where visitors come from, links stay on whatever address a visitor used.
         let (catalog, blobs) =
             (store.catalog(), store.blobs(arguments.public_url.as_deref().unwrap_or_default()));
-        clips::register(&*catalog, &*blobs, &opened).await?;
-        let open_set = clips::open_set(&*catalog).await?;
-        let settings = question::settings(arguments, anchors, &open_set)?;
+        clips::register(&*catalog, &*blobs, &opened, ClipEntry::OPEN).await?;
+        let open_set = clips::open_set::<UpError>(&*catalog).await?;
+        let settings = question::settings(&arguments.measuring, anchors, &open_set)?;
         let reference = question::reference(&settings);
         let site = Site {
             public_url: public.clone(),
             media_origin: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            defaults: Defaults { settings: settings.clone() },
+            defaults: Some(Defaults { settings: settings.clone() }),
         };
         let tokens_in_force = Arc::new(in_force(&tokens));
         let services = Services {

@@ -73,7 +73,8 @@ pub(super) fn workers(
         let name = format!("local-{number}");
         let config = aiv1_worker::Config {
             url: url.to_owned(),
-            token: Some(tokens.worker.clone()),
+            token: aiv1_model::api::tokens(&tokens.worker).next().map(str::to_owned),
+            token_source: None,
             folder: directory.join("worker").join(&name),
             name: name.clone(),
             listen: None,
