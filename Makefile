@@ -8,7 +8,7 @@ AIV1 := $(CARGO_TARGET_DIR)/release/aiv1
 SECONDS_PER_TARGET ?= 600
 
 .NOTPARALLEL:
-.PHONY: help setup build demo experiment test check unit end-to-end live fuzz-minute fuzz load bench station schema clean-caches
+.PHONY: help setup build build-lambda demo experiment test check unit end-to-end live deploy-check deploy deploy-workers fuzz-minute fuzz load bench station schema clean-caches
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: build ## Start the lab on real footage: site, worker, search, until Ctrl-C
 experiment: build ## Run the starting codecs by hand on real footage and verify a bundle (SOURCE=path for another video)
 	@AIV1=$(AIV1) scripts/experiment.sh $(if $(SOURCE),"$(SOURCE)")
 
-test: setup check unit end-to-end live fuzz-minute ## Everything that CI runs
+test: setup check unit end-to-end live deploy-check fuzz-minute ## Everything that CI runs
 
 check: ## Formatting, lints, documentation, licences, unused dependencies
 	cargo fmt --all --check
@@ -50,20 +50,33 @@ live: ## A whole lab as a process: real browser, plug pulled, two workers, verif
 	cargo build --locked --workspace --bin aiv1 --bin aiv1-worker --test live
 	AIV1_BIN=$(CARGO_TARGET_DIR)/debug/aiv1 cargo test --locked --workspace --test live -- --test-threads=2
 
+build-lambda: setup ## Build the functions as AWS runs them, into dist/lambda
+	scripts/build-lambda.sh
+
+deploy-check: build-lambda ## Templates held to the code; the functions deployed to AWS-compatible servers, and a walk through the site
+	cargo build --locked --workspace --bin aiv1 --bin aiv1-worker --test deploy
+	AIV1_BIN=$(CARGO_TARGET_DIR)/debug/aiv1 cargo test --locked --workspace --test deploy -- --test-threads=2
+
 fuzz-minute: ## Every fuzz target for a minute
 	scripts/fuzz.sh 60
 
 fuzz: ## Every fuzz target for SECONDS_PER_TARGET (600)
 	scripts/fuzz.sh $(SECONDS_PER_TARGET)
 
-bench: build ## Figures and ratios, each beside its peer in the same run
+bench: build build-lambda ## Figures and ratios, each beside its peer in the same run
 	AIV1=$(AIV1) scripts/bench.sh
 
-load: build ## Requests a second and latencies at 10, 1,000 and 100,000 experiments, as a table
-	scripts/load.sh
+load: setup ## Requests a second and latencies at up to 100,000 experiments, embedded and on AWS's servers (STORE=aws, RECORDS=100000)
+	scripts/load.sh $(STORE) $(RECORDS)
 
 station: build ## BD-rate of the transform codec over the clips folder (AIV1_CLIPS), against every anchor
 	AIV1=$(AIV1) scripts/station.sh
+
+deploy: build-lambda ## Deploy to AWS (STACK=aiv1, LAB=prod, PARAMETERS="Name=value …"); docs/CLOUD.md
+	@STACK="$(STACK)" LAB="$(LAB)" PARAMETERS="$(PARAMETERS)" scripts/deploy.sh
+
+deploy-workers: build ## Deploy the machines that measure and the loop (STACK, LAB, PARAMETERS); docs/CLOUD.md
+	@STACK="$(STACK)" LAB="$(LAB)" PARAMETERS="$(PARAMETERS)" scripts/deploy-workers.sh
 
 schema: ## Write docs/record.schema.json from the code
 	cargo run --quiet --locked -p aiv1-model --example record-schema > docs/record.schema.json.new

@@ -14,6 +14,13 @@ AIV1_BIN=$AIV1 cargo bench --locked --quiet -p aiv1-tests --bench sandbox
 title "Preview: H.264 and MP4 at 1080p"
 cargo bench --locked --quiet -p aiv1-playback
 
+title "A preview rebuilt from 10 s of 1080p: time and memory"
+cargo bench --locked --quiet -p aiv1-regenerate-video
+title "The store on AWS-compatible servers: requests and time of each operation"
+cargo bench --locked --quiet -p aiv1-store-aws
+title "The functions: size and cold start"
+cargo bench --locked --quiet -p aiv1-tests --bench functions
+
 title "Peak memory of a run: 10 s against 10 min"
 work=$(mktemp -d "${AIV1_CACHE:?}/bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT

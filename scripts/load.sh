@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Mixed pages and API under load at 10, 1,000 and 100,000 records, printed as a table.
-# scripts/load.sh [RECORDS…]
+# Mixed pages and API under load, over the embedded store and over the AWS store on servers that speak AWS, as tables.
+# scripts/load.sh [embedded|aws] [RECORDS…]
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
