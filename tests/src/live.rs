@@ -50,12 +50,6 @@ impl LiveLab {
         Self { process, data: data.to_owned(), url, said }
     }
 
-    /// Its process id.
-    #[must_use]
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// What it has written to standard error.
     #[must_use]
     pub fn said(&self) -> String {

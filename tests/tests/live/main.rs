@@ -1,6 +1,7 @@
 //! A whole lab as a process, used as its visitors, clients and operators use it.
 #![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
+mod operators;
 mod plug;
 mod service;
 mod site;
