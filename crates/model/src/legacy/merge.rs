@@ -1,29 +1,37 @@
 //! Several items of one id become one record.
 
-use super::{LegacyArtefact, LegacyExperiment, LegacyStatus, keys};
+use super::{LegacyArtefact, LegacyClaims, LegacyExperiment, LegacyStatus, keys};
+use std::cmp::Ordering;
 
 impl LegacyExperiment {
-    /// The record that this and another of the same id make together. What a newer reader read goes before what an older
-    /// did, a success before a failure and that before a run that did not end, the later before the earlier, what says more before what says
-    /// less. Texts it lacks are the other's; so are its claims, if it has none at all: figures of two runs are not mixed.
+    /// The record that this and another of the same id make together: a function of the items alone, in whatever order
+    /// and however often they come.
     ///
-    /// Merging again what was merged already changes nothing.
+    /// What became of it is one item's word: of a success before a failure, and that before a run that did not end; of
+    /// those, one that says why it failed, then the latest. Its figures are those of the item that has most of them, so
+    /// that figures of two runs are not mixed. Of each other text the longest stays. Artefacts and notes are those of
+    /// both. Of two readers the newer one's record stands, and the older one's artefacts go with it.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        let (mut one, other) = if other.rank() > self.rank() { (other, self) } else { (self, other) };
-        if one.claims.is_empty() {
-            one.claims = other.claims;
+        match self.reader.cmp(&other.reader) {
+            Ordering::Less => return other.with_artefacts(self.artefacts),
+            Ordering::Greater => return self.with_artefacts(other.artefacts),
+            Ordering::Equal => {}
         }
-        one.iteration = one.iteration.or(other.iteration);
-        one.phase = one.phase.or(other.phase);
-        if one.status != LegacyStatus::Successful {
-            one.failure = one.failure.or(other.failure);
-        }
-        one.approach = one.approach.or(other.approach);
-        one.hypothesis = one.hypothesis.or(other.hypothesis);
-        one.reasoning = one.reasoning.or(other.reasoning);
-        one.improvement = one.improvement.or(other.improvement);
-        one.with_artefacts(other.artefacts)
+        let (one, other) = if other.outcome() > self.outcome() { (other, self) } else { (self, other) };
+        let mut merged = Self {
+            generation: one.generation.min(other.generation),
+            iteration: one.iteration.max(other.iteration),
+            claims: fuller(one.claims, other.claims),
+            approach: longer(one.approach, other.approach),
+            hypothesis: longer(one.hypothesis, other.hypothesis),
+            reasoning: longer(one.reasoning, other.reasoning),
+            improvement: longer(one.improvement, other.improvement),
+            notes: one.notes.into_iter().chain(other.notes).collect(),
+            ..one
+        };
+        merged.tidy_notes();
+        merged.with_artefacts(other.artefacts)
     }
 
     /// The record with more artefacts, such as a listing of the bucket has.
@@ -34,28 +42,32 @@ impl LegacyExperiment {
         self
     }
 
-    fn rank(&self) -> (u32, u8, jiff::Timestamp, usize) {
+    /// Puts notes in order, each once, and only as many as are kept.
+    pub(super) fn tidy_notes(&mut self) {
+        self.notes.sort();
+        self.notes.dedup();
+        self.notes.truncate(Self::MAX_NOTES);
+    }
+
+    /// What is said of how it ended. Two that are equal here are the same in every field that is taken along with it.
+    fn outcome(&self) -> impl Ord {
         let ended = match self.status {
             LegacyStatus::Successful => 3,
             LegacyStatus::Failed => 2,
             LegacyStatus::Stale => 1,
             LegacyStatus::Other => 0,
         };
-        (self.reader, ended, self.recorded_at, self.said())
+        let texts = (self.phase.clone(), self.failure.clone(), self.status_word.clone());
+        (ended, self.failure.is_some(), self.recorded_at, texts)
     }
+}
 
-    /// How much it says.
-    fn said(&self) -> usize {
-        let texts = [
-            &self.phase,
-            &self.failure,
-            &self.approach,
-            &self.hypothesis,
-            &self.reasoning,
-            &self.improvement,
-        ];
-        self.claims.count()
-            + texts.iter().filter(|text| text.is_some()).count()
-            + usize::from(self.iteration.is_some())
-    }
+/// The claims with more figures; of as many, always the same ones.
+fn fuller(one: LegacyClaims, other: LegacyClaims) -> LegacyClaims {
+    let rank = |claims: &LegacyClaims| (claims.count(), serde_json::to_string(claims).unwrap_or_default());
+    if rank(&other) > rank(&one) { other } else { one }
+}
+
+fn longer(one: Option<String>, other: Option<String>) -> Option<String> {
+    one.into_iter().chain(other).max_by(|one, other| one.len().cmp(&other.len()).then(one.cmp(other)))
 }

@@ -3,7 +3,8 @@
 //! Decisions: one reader ([`read`]) takes every generation and every form an item was exported in, and gives one type;
 //! what a record does not say is absent, and so are the placeholders known to have stood in for a measurement, each
 //! with a note; texts and keys are bounded, signatures never kept. Several items of one id (a row written twice, a
-//! result file beside its row) become one record by [`LegacyExperiment::merge`], in whatever order they come.
+//! result file beside its row) become one record by [`LegacyExperiment::merge`], in whatever order they come; what a
+//! newer reader read replaces what an older one did.
 
 mod claims;
 mod id;
@@ -59,7 +60,7 @@ pub struct LegacyExperiment {
     /// Objects it names in a bucket of the earlier system: keys, which lead nowhere here. At most
     /// [`LegacyExperiment::MAX_ARTEFACTS`], by kind and key.
     pub artefacts: Vec<LegacyArtefact>,
-    /// What the reader dropped or could not read, a sentence each; at most [`LegacyExperiment::MAX_NOTES`].
+    /// What the reader dropped or could not read, a sentence each, in alphabetical order; at most [`LegacyExperiment::MAX_NOTES`].
     pub notes: Vec<String>,
     /// Version of the reader that read it.
     pub reader: u32,

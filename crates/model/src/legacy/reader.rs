@@ -11,6 +11,8 @@ use std::borrow::Cow;
 
 /// Longest note, in bytes.
 const MAX_NOTE_BYTES: usize = 300;
+/// What [`LegacyGeneration::G2b`] took for a megabit, in megabits.
+const BINARY_MEGABIT: f64 = (1024 * 1024) as f64 / 1e6;
 
 /// Why an item is no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +49,7 @@ pub fn read(item: Value) -> Result<LegacyExperiment, LegacyError> {
     let (status_word, status) = parts.status(&mut notes);
     let claims = parts.claims(generation, &mut notes);
     let failure = if status == LegacyStatus::Successful { None } else { parts.failure() };
-    let record = LegacyExperiment {
+    let mut record = LegacyExperiment {
         recorded_at,
         generation,
         status,
@@ -61,10 +63,11 @@ pub fn read(item: Value) -> Result<LegacyExperiment, LegacyError> {
         reasoning: parts.first(&["llm_reasoning", "reasoning", "root_cause"], text),
         improvement: parts.first(&["improvement"], text),
         artefacts: Vec::new(),
-        notes: notes.iter().take(LegacyExperiment::MAX_NOTES).map(|note| cut(note, MAX_NOTE_BYTES)).collect(),
+        notes: notes.iter().map(|note| cut(note, MAX_NOTE_BYTES)).collect(),
         reader: LegacyExperiment::READER,
         id,
     };
+    record.tidy_notes();
     Ok(record.with_artefacts(parts.artefacts()))
 }
 
@@ -130,11 +133,17 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The item's own word, unless it says success where what it holds does not.
+    /// What is nested in it and says how it went.
+    fn runs(&self) -> impl Iterator<Item = Fields<'_>> {
+        self.elements.iter().chain(&self.results).map(|value| Fields::of(value))
+    }
+
+    /// The item's own word, unless it says success where something that it holds does not.
     fn status(&self, notes: &mut Vec<String>) -> (Option<String>, LegacyStatus) {
         let said = |fields: Fields<'_>| word(fields.get("status")?);
-        let held = self.elements.first().or(self.results.first());
-        let held = held.and_then(|value| said(Fields::of(value)));
+        let held: Vec<String> = self.runs().filter_map(said).collect();
+        let failed = held.iter().find(|word| LegacyStatus::of(word) == LegacyStatus::Failed);
+        let held = failed.or(held.first()).cloned();
         let is_success = |word: &String| LegacyStatus::of(word) == LegacyStatus::Successful;
         let word = match (said(self.item), held) {
             (Some(own), Some(held)) if is_success(&own) && !is_success(&held) => {
@@ -144,6 +153,15 @@ impl<'a> Parts<'a> {
             (own, held) => own.or(held),
         };
         let status = word.as_deref().map_or(LegacyStatus::Other, LegacyStatus::of);
+        if status == LegacyStatus::Successful
+            && let Some(step) = self.runs().find_map(failed_step)
+        {
+            notes.push(format!(
+                "it says {:?}, but that {step} did not succeed",
+                word.as_deref().unwrap_or_default()
+            ));
+            return (word, LegacyStatus::Failed);
+        }
         (word, status)
     }
 
@@ -154,9 +172,8 @@ impl<'a> Parts<'a> {
             LegacyGeneration::G3 => CompressionUnit::Times,
             _ => CompressionUnit::Unknown,
         };
-        let parts = self.elements.iter().chain(&self.results).map(|value| Fields::of(value));
         let evolutions = self.others.iter().map(|value| Fields::of(value));
-        for part in parts.chain([self.item]).chain(evolutions) {
+        for part in self.runs().chain([self.item]).chain(evolutions) {
             let (real, metrics) = (part.nested("real_metrics", notes), part.nested("metrics", notes));
             let comparison = part.nested("comparison", notes);
             let beside = if comparison.is_object() { Fields::of(&comparison) } else { part };
@@ -171,6 +188,9 @@ impl<'a> Parts<'a> {
             if claims.psnr_db.is_some() || claims.ssim.is_some() {
                 let verified = self.item.get("quality_verified").and_then(Value::as_bool);
                 claims.quality_verified = verified.or(claims.quality_verified);
+            }
+            if generation == LegacyGeneration::G2b {
+                claims.bitrate_mbps = claims.bitrate_mbps.map(|rate| rate * BINARY_MEGABIT);
             }
             return claims;
         }
@@ -224,6 +244,12 @@ impl<'a> Parts<'a> {
         }
         found
     }
+}
+
+/// The step that a run says failed, whatever its status.
+fn failed_step(run: Fields<'_>) -> Option<&'static str> {
+    let steps = run.get("execution_success")?;
+    ["encoding", "decoding"].into_iter().find(|step| steps[*step] == false)
 }
 
 fn kind(element: &Value) -> &str {

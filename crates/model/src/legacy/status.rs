@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A generation of the earlier system. They differ in what a figure of theirs means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LegacyGeneration {
     /// `real_exp_…`: one fixed encode of a generated clip, quality never measured.
@@ -54,7 +54,7 @@ impl LegacyGeneration {
                 "Its worker reported figures of which neither the clip nor the stream was kept, so that nothing can be measured again."
             }
             Self::G2b => {
-                "It encoded a single frame of 640×480, took it for ten seconds of video, and wrote fixed figures where it measured no quality."
+                "It encoded a single frame of 640×480, took it for ten seconds of video and 1024² bits for a megabit, which is converted here, and wrote fixed figures where it measured no quality."
             }
             Self::G3 => {
                 "Its decoder could read the source clip and decided itself how long the clip lasts, by which the rate was divided; the stream was not kept."

@@ -55,8 +55,8 @@ fn a_post_mortem_s_zeros_are_no_figures() {
         "status": "failed", "status_word": "timed_out", "phase": "execution", "reader": 1,
         "failure": "Experiment abandoned: Stuck in execution phase (>900s = 15 min)",
         "notes": [
-            "written as 0, which stood for not measured: bitrate",
             "a reduction of 0 % without a bitrate it could follow from: dropped",
+            "written as 0, which stood for not measured: bitrate",
         ],
     });
     assert_eq!(said(&record(&fixture!("g1-postmortem-proc_exp_1760684130"))), expected);
@@ -109,7 +109,7 @@ fn a_percentage_saved_becomes_a_ratio_and_the_invented_quality_goes() {
         "id": "simple_cpu_1760758391", "recorded_at": "2025-10-18T03:33:11Z", "generation": "g2b",
         "status": "successful", "status_word": "completed", "reader": 1,
         "claims": {
-            "bitrate_mbps": 0.137, "original_bytes": 921_600, "compressed_bytes": 179_526,
+            "bitrate_mbps": 0.137 * 1.048_576, "original_bytes": 921_600, "compressed_bytes": 179_526,
             "compression": { "ratio": 5.133_470_225_872_688_5, "written": 80.52, "unit": "percent_saved" },
         },
         "notes": [

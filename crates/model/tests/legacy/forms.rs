@@ -92,6 +92,19 @@ fn a_status_is_mapped_and_its_word_kept() {
     }));
     assert_eq!((failed.status, failed.failure.as_deref()), (LegacyStatus::Failed, Some("decoder crashed")));
     assert_eq!(failed.notes, ["it says \"completed\", but what it holds says \"failed\""]);
+    // Another part that says nothing of it hides no failure.
+    let failed = record(&json!({
+        "experiment_id": "gpu_exp_1", "timestamp": 1, "status": "completed",
+        "experiments": [{ "experiment_type": "gpu_neural_codec", "metrics": { "bitrate_mbps": 2.5 } }],
+        "gpu_results": { "status": "failed", "error": "out of memory" },
+    }));
+    assert_eq!((failed.status, failed.failure.as_deref()), (LegacyStatus::Failed, Some("out of memory")));
+    let failed = record(&json!({
+        "experiment_id": "exp_1", "timestamp": 1, "status": "completed",
+        "result": { "status": "completed", "execution_success": { "encoding": true, "decoding": false } },
+    }));
+    assert_eq!((failed.status, failed.status_word.as_deref()), (LegacyStatus::Failed, Some("completed")));
+    assert_eq!(failed.notes, ["it says \"completed\", but that decoding did not succeed"]);
 }
 
 #[test]
@@ -99,7 +112,7 @@ fn a_map_may_be_text_and_text_that_is_malformed_is_noted() {
     let native = json!({ "status": "completed", "metrics": { "bitrate_mbps": 2.5, "psnr_db": "31.5" } });
     for field in ["result", "gpu_results"] {
         for value in [native.clone(), Value::String(native.to_string())] {
-            let record = record(&json!({ "experiment_id": "exp_1", "timestamp": 1, field: value }));
+            let record = record(&json!({ "experiment_id": "gpu_exp_1", "timestamp": 1, field: value }));
             assert_eq!(
                 (record.claims.bitrate_mbps, record.claims.psnr_db),
                 (Some(2.5), Some(31.5)),

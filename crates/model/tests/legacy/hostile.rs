@@ -96,13 +96,16 @@ proptest! {
 fn long_texts_are_cut_at_a_whole_letter_and_signatures_are_not_kept() {
     let item = json!({
         "experiment_id": "x", "timestamp": 1, "status": "failed", "hypothesis": "é".repeat(10_000),
-        "error": "GET https://b.s3.amazonaws.com/k?X-Amz-Signature=secret failed, see \"http://h/p?token=secret\"",
+        "error": "GET https://b.s3.amazonaws.com/k?X-Amz-Signature=secret failed, see \"HTTPS://h/p?token=secret\"",
+        "approach": format!("{}?secret", "http://".repeat(1_000_000)),
     });
     let record = record(&item);
     let hypothesis = record.hypothesis.unwrap();
     assert!(hypothesis.len() <= LegacyExperiment::MAX_TEXT_BYTES && hypothesis.ends_with("é…"));
+    let approach = record.approach.unwrap();
+    assert!(approach.len() <= LegacyExperiment::MAX_TEXT_BYTES && !approach.contains("secret"));
     let failure = record.failure.unwrap();
-    assert_eq!(failure, "GET https://b.s3.amazonaws.com/k failed, see \"http://h/p\"");
+    assert_eq!(failure, "GET https://b.s3.amazonaws.com/k failed, see \"HTTPS://h/p\"");
 }
 
 #[test]

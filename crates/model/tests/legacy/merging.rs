@@ -34,15 +34,17 @@ fn any_record() -> impl Strategy<Value = LegacyExperiment> {
     let metrics = prop::sample::select(vec![
         json!({}),
         json!({ "psnr_db": 20 }),
-        json!({ "psnr_db": 21, "ssim": 0.5 }),
+        json!({ "psnr_db": 21 }),
+        json!({ "psnr_db": 21, "ssim": 0.5, "bitrate_mbps": 0 }),
     ]);
     let keys = prop::collection::vec("[a-e]", 0..3);
-    (status, 1..4_u32, metrics, (text(), text(), text()), keys).prop_map(
-        |(status, time, metrics, texts, keys)| {
-            let one = record(&json!({
+    (status, (1..4_u32, 1..3_u32), metrics, (text(), text(), text()), keys).prop_map(
+        |(status, (time, reader), metrics, texts, keys)| {
+            let mut one = record(&json!({
                 "experiment_id": "exp_iter1_1", "timestamp": time, "status": status, "metrics": metrics,
-                "approach": texts.0, "hypothesis": texts.1, "error": texts.2,
+                "phase": texts.0, "hypothesis": texts.1, "error": texts.2,
             }));
+            one.reader = reader;
             let artefact = |key| LegacyArtefact { kind: ArtefactKind::Video, key, bytes: None };
             one.with_artefacts(keys.into_iter().map(artefact))
         },
@@ -51,11 +53,49 @@ fn any_record() -> impl Strategy<Value = LegacyExperiment> {
 
 proptest! {
     #[test]
+    fn neither_order_nor_grouping_nor_repetition_changes_what_comes_out(a in any_record(), b in any_record(), c in any_record()) {
+        let both = a.clone().merge(b.clone());
+        prop_assert_eq!(&both, &b.clone().merge(a.clone()));
+        prop_assert_eq!(&a, &a.clone().merge(a.clone()));
+        prop_assert_eq!(&both, &both.clone().merge(b.clone()));
+        prop_assert_eq!(both.merge(c.clone()), a.merge(b.merge(c)));
+    }
+
+    #[test]
     fn importing_the_same_items_again_changes_nothing(items in prop::collection::vec(any_record(), 1..6)) {
         let merged = items.iter().cloned().reduce(LegacyExperiment::merge).unwrap();
         let again = items.into_iter().fold(merged.clone(), LegacyExperiment::merge);
         prop_assert_eq!(again, merged);
     }
+}
+
+#[test]
+fn two_items_of_equal_weight_make_the_same_record_whichever_comes_first() {
+    let row = read(include_str!("items/table-item-g1-timed-out.json"));
+    let post_mortem = read(include_str!("items/g1-postmortem-proc_exp_1760684130.json"));
+    let merged = row.clone().merge(post_mortem.clone());
+    assert_eq!(merged, post_mortem.clone().merge(row.clone()));
+    // Phase and reason are of one item; what was left out of either is told.
+    assert_eq!((&merged.phase, &merged.failure), (&row.phase, &row.failure));
+    assert_eq!(merged.notes, post_mortem.notes);
+}
+
+fn read(text: &str) -> LegacyExperiment {
+    record(&serde_json::from_str(text).unwrap())
+}
+
+#[test]
+fn what_a_newer_reader_drops_does_not_come_back_from_what_an_older_one_read() {
+    let artefact = LegacyArtefact { kind: ArtefactKind::Video, key: "videos/x".to_owned(), bytes: Some(1) };
+    let older = record(&json!({
+        "experiment_id": "exp_iter1_1", "timestamp": 1, "hypothesis": "It may do.", "metrics": { "psnr_db": 31 },
+    }));
+    let older = older.with_artefacts([artefact.clone()]);
+    let mut newer = record(&json!({ "experiment_id": "exp_iter1_1", "timestamp": 1 }));
+    newer.reader += 1;
+    let expected = newer.clone().with_artefacts([artefact]);
+    assert_eq!(older.clone().merge(newer.clone()), expected);
+    assert_eq!(newer.merge(older), expected);
 }
 
 #[test]
