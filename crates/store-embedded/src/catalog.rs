@@ -124,9 +124,14 @@ impl Catalog for EmbeddedCatalog {
         self.database.write_then("queue an experiment again", job, move |_| work.notify_waiters()).await
     }
 
-    async fn claim(&self, worker: &WorkerInfo) -> Result<Option<ClaimedWork>, Error> {
+    async fn claim_asked(
+        &self,
+        worker: &WorkerInfo,
+        asked_at: Timestamp,
+    ) -> Result<Option<ClaimedWork>, Error> {
         let (worker, now, work) = (worker.clone(), self.clock.now(), Arc::clone(&self.work));
-        let job = move |transaction: &Transaction<'_>| work::claim(transaction, &worker, now);
+        let asked_at = asked_at.min(now);
+        let job = move |transaction: &Transaction<'_>| work::claim(transaction, &worker, asked_at, now);
         // What was taken from lost workers may be for others than this one.
         let after = move |(_, lost): &(Option<ClaimedWork>, bool)| {
             if *lost {

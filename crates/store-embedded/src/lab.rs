@@ -26,7 +26,7 @@ pub(crate) fn overview(connection: &Connection, now: Timestamp) -> Result<Overvi
         workers: workers(connection, now)?,
         waiting: list::list(connection, &Overview::waiting_query())?,
         codecs: codecs(connection)?,
-        legacy: legacy::total(connection)?,
+        legacy: legacy::list(connection, None, Overview::LEGACY)?,
     })
 }
 

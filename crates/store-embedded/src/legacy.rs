@@ -42,20 +42,18 @@ impl Position {
 }
 
 pub(crate) fn put(connection: &Connection, record: &LegacyExperiment) -> Result<bool, Fail> {
-    let text = rows::write_json("a legacy record", record)?;
     let id = record.id.as_str();
-    let known: Option<String> = connection
-        .prepare_cached("SELECT record FROM legacy WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    if known.as_ref() == Some(&text) {
+    let known = find(connection, id)?;
+    let merged = known.clone().map_or_else(|| record.clone(), |known| known.merge(record.clone()));
+    if known.as_ref() == Some(&merged) {
         return Ok(false);
     }
+    let text = rows::write_json("a legacy record", &merged)?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO legacy (id, recorded_at, record) VALUES (?1, ?2, ?3)
          ON CONFLICT (id) DO UPDATE SET recorded_at = excluded.recorded_at, record = excluded.record",
     )?;
-    statement.execute(params![id, rows::micros(record.recorded_at), text])?;
+    statement.execute(params![id, rows::micros(merged.recorded_at), text])?;
     if known.is_none() {
         connection.prepare_cached("UPDATE state SET legacy = legacy + 1")?.execute([])?;
     }
@@ -70,7 +68,7 @@ pub(crate) fn find(connection: &Connection, id: &str) -> Result<Option<LegacyExp
 }
 
 /// How many there are.
-pub(crate) fn total(connection: &Connection) -> Result<u64, Fail> {
+fn total(connection: &Connection) -> Result<u64, Fail> {
     let mut statement = connection.prepare_cached("SELECT legacy FROM state")?;
     Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
 }

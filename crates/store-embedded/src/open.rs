@@ -52,7 +52,16 @@ pub struct EmbeddedStore {
     secret: Arc<Secret>,
 }
 
+/// The database's file.
+const CATALOG: &str = "catalog.sqlite";
+
 impl EmbeddedStore {
+    /// Whether `folder` has a store in it.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(CATALOG).is_file()
+    }
+
     /// Opens the store in `folder`, which is made if it is not there. An older schema is brought up to date.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let failed = |action| move |source| OpenError::Folder { folder: folder.to_owned(), action, source };
@@ -62,7 +71,7 @@ impl EmbeddedStore {
         lock.lock().map_err(failed("be locked"))?;
         let secret = Secret::open(&folder.join("secret")).map_err(failed("read its secret"))?;
         let secret = secret.map_err(|bytes| OpenError::Secret { folder: folder.to_owned(), bytes })?;
-        let database = Database::open(&folder.join("catalog.sqlite"))
+        let database = Database::open(&folder.join(CATALOG))
             .map_err(|error| OpenError::Catalog { folder: folder.to_owned(), source: error.into() })?;
         Ok(Self {
             catalog: Arc::new(EmbeddedCatalog::new(database, clock)),

@@ -122,18 +122,14 @@ pub(crate) fn request(
     let path = target.key().path();
     let known = find(connection, &path)?;
     let under_way = known.as_ref().is_some_and(RebuildJob::is_under_way);
-    if !under_way {
-        refuse_a_flood(connection)?;
-    }
-    let changed = known.as_ref().is_none_or(|known| known.clone().ask(now));
-    let mut job = known.unwrap_or_else(|| RebuildJob::new(now));
-    if changed {
-        job.ask(now);
+    let (mut job, is_new) = known.map_or_else(|| (RebuildJob::new(now), true), |job| (job, false));
+    if is_new || job.ask(now) {
+        // That it was asked for once more is on no page.
+        if !under_way {
+            refuse_a_flood(connection)?;
+            rows::bump(connection)?;
+        }
         keep(connection, &path, &job)?;
-    }
-    // That it was asked for once more is on no page.
-    if !under_way {
-        rows::bump(connection)?;
     }
     Ok(job.status())
 }

@@ -37,8 +37,7 @@ pub(crate) fn import(
     }
     experiment.number = next_number(connection, experiment.origin.arm)?;
     let codec = count_codec(connection, &experiment.submission, experiment.submitted_at)?;
-    let queued_at = experiment.submitted_at;
-    let mut row = Entry { experiment, queued_at, evaluated: false, last_end: None };
+    let mut row = Entry::imported(experiment);
     if row.experiment.status == Status::Successful {
         let ended_at = row.experiment.ended_at.unwrap_or(row.experiment.submitted_at);
         crate::ended::evaluate(connection, &mut row, ended_at)?;

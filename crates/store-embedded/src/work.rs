@@ -4,7 +4,7 @@ use crate::database::Fail;
 use crate::rows;
 use aiv1_model::api::{Heartbeat, Holder, WorkerInfo};
 use aiv1_model::{ExperimentId, PhaseRecord, Status};
-use aiv1_store::{ClaimedWork, Entry, SEEN_GRAIN};
+use aiv1_store::{ClaimedWork, Entry, HEARD_FOR, Lost, SEEN_GRAIN};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -27,7 +27,7 @@ fn lapsed(connection: &Connection, now: Timestamp) -> Result<Vec<ExperimentId>, 
 pub(crate) fn requeue_lapsed(connection: &Connection, now: Timestamp) -> Result<u64, Fail> {
     let lost = lapsed(connection, now)?;
     for id in &lost {
-        lose(connection, rows::get(connection, id)?, now)?;
+        lose(connection, rows::get(connection, id)?, Lost::Silent, now)?;
     }
     Ok(lost.len() as u64)
 }
@@ -36,15 +36,22 @@ pub(crate) fn requeue_lapsed(connection: &Connection, now: Timestamp) -> Result<
 pub(crate) fn claim(
     connection: &Connection,
     worker: &WorkerInfo,
+    asked_at: Timestamp,
     now: Timestamp,
 ) -> Result<(Option<ClaimedWork>, bool), Fail> {
-    let mut lost = lapsed(connection, now)?;
     let held = rows::ids(connection, "SELECT id FROM experiments WHERE worker = ?1", [&worker.name])?;
-    let held: Vec<_> = held.into_iter().filter(|id| !lost.contains(id)).collect();
-    lost.extend(held);
+    let held = held.iter().map(|id| rows::get(connection, id)).collect::<Result<Vec<_>, _>>()?;
+    let given = |row: &Entry| row.experiment.work.as_ref().is_some_and(|work| work.claimed_at > asked_at);
+    if now.duration_since(asked_at) > HEARD_FOR || held.iter().any(given) {
+        return Ok((None, false));
+    }
+    let mut lost = lapsed(connection, now)?;
     for id in &lost {
-        let row = rows::get(connection, id)?;
-        lose(connection, row, now)?;
+        lose(connection, rows::get(connection, id)?, Lost::Silent, now)?;
+    }
+    for row in held.into_iter().filter(|row| !lost.contains(&row.experiment.id)).collect::<Vec<_>>() {
+        lost.push(row.experiment.id.clone());
+        lose(connection, row, Lost::AskedAgain, now)?;
     }
     let oldest = "SELECT id FROM experiments WHERE status = 0 ORDER BY queued_at, number LIMIT 1";
     let next = rows::ids(connection, oldest, [])?.pop();
@@ -87,10 +94,10 @@ pub(crate) fn phase(
     rows::bump(connection)
 }
 
-/// Takes work from a worker that was not heard of.
-fn lose(connection: &Connection, row: Entry, now: Timestamp) -> Result<(), Fail> {
+/// Takes work from a worker.
+fn lose(connection: &Connection, row: Entry, why: Lost, now: Timestamp) -> Result<(), Fail> {
     let lost = rows::apply(connection, row, |row| {
-        row.lose(now);
+        row.lose(why, now);
         Ok(())
     });
     lost.map(drop)

@@ -71,7 +71,7 @@ pub struct UploadLink {
 /// after them. Dropped before its end, it leaves nothing that can be read.
 #[async_trait]
 pub trait Upload: Debug + Send {
-    /// Adds bytes after those added before; any number. Keeps at most a few MiB in memory.
+    /// Adds bytes after those added before; any number. Keeps at most some 16 MiB and these in memory.
     async fn append(&mut self, bytes: Bytes) -> Result<(), Error>;
 
     /// Puts `head` before everything that was added, and the whole under its key in one step; its size.

@@ -19,8 +19,12 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// After so many attempts lost by the infrastructure's fault an experiment fails for good.
 pub const MAX_LOST_ATTEMPTS: u32 = 5;
 
-/// So many rebuilds wait at most; while they do, no other is taken on. What a rebuild costs is asked for without a token,
-/// so it is bounded here, whoever asks and from wherever.
+/// How long after it asked a worker is still given work: later, nobody may be listening any more, as what stands before
+/// the functions gives a request up after 30 s.
+pub const HEARD_FOR: SignedDuration = SignedDuration::from_secs(26);
+
+/// About so many rebuilds wait at most (those who ask at the same moment do not see each other); while they do, no other
+/// is taken on. What a rebuild costs is asked for without a token, so it is bounded here, whoever asks and from wherever.
 pub const MAX_WAITING_REBUILDS: u64 = 100;
 
 /// An experiment to be.
@@ -246,9 +250,22 @@ pub trait Catalog: Debug + Send + Sync {
     /// Queues an experiment again that has ended; its bundle moves to `earlier`, its findings go.
     async fn rerun(&self, id: &ExperimentId) -> Result<Experiment, Error>;
 
-    /// Claims the longest-waiting experiment for [`LEASE`], after queueing again what lapsed leases left behind. A
-    /// worker that claims while it is held to have other work has lost that: it is queued again as well.
-    async fn claim(&self, worker: &WorkerInfo) -> Result<Option<ClaimedWork>, Error>;
+    /// [`Catalog::claim_asked`] for a worker that asks now.
+    async fn claim(&self, worker: &WorkerInfo) -> Result<Option<ClaimedWork>, Error> {
+        self.claim_asked(worker, Timestamp::MAX).await
+    }
+
+    /// Claims the longest-waiting experiment for [`LEASE`], after queueing again what lapsed leases left behind; who lost a
+    /// race for it may be given one that waits almost as long. A worker that claims while it is held to have other work
+    /// has lost that: it is queued again as well.
+    ///
+    /// The worker asked at `asked_at`, at the latest now. A request may outlive its worker's interest: one that the worker
+    /// has followed with another which was given work, and one older than [`HEARD_FOR`], gets and takes nothing.
+    async fn claim_asked(
+        &self,
+        worker: &WorkerInfo,
+        asked_at: Timestamp,
+    ) -> Result<Option<ClaimedWork>, Error>;
 
     /// Extends a lease; when it lapses now. [`Error::Lost`] if it is no longer held. A lease that has lapsed can still be
     /// extended, and its work ended, until somebody else takes the work.
@@ -325,8 +342,8 @@ pub trait Catalog: Debug + Send + Sync {
     /// Workers and consumers hear of it. How many experiments and rebuilds it was.
     async fn requeue_lapsed(&self) -> Result<u64, Error>;
 
-    /// Keeps a record of the earlier system; the same again changes nothing, another one under its id replaces it.
-    /// Whether anything changed.
+    /// Keeps a record of the earlier system; with what is known under its id it makes one, by
+    /// [`LegacyExperiment::merge`], so that of two that are kept at once neither is lost. Whether anything changed.
     async fn put_legacy(&self, legacy: &LegacyExperiment) -> Result<bool, Error>;
 
     /// A record of the earlier system.

@@ -47,6 +47,14 @@ pub enum Error {
         /// The bound.
         most: u64,
     },
+    /// Others changed the same thing first, again and again: to be asked again later.
+    #[error("the store could not {action}: others were first {times} times; ask again later")]
+    Contended {
+        /// What was tried.
+        action: &'static str,
+        /// How often.
+        times: u32,
+    },
     /// An object is larger than the reader admits.
     #[error("{key} has {bytes} bytes, at most {most} are read")]
     TooLarge {

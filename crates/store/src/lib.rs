@@ -22,7 +22,7 @@ pub mod contract;
 
 pub use blobs::{Blob, BlobInfo, Blobs, Link, LinkOptions, Upload, UploadLink};
 pub use catalog::{
-    Catalog, ClaimedWork, Codec, Ended, LEASE, LegacyPage, LoopState, MAX_LOST_ATTEMPTS,
+    Catalog, ClaimedWork, Codec, Ended, HEARD_FOR, LEASE, LegacyPage, LoopState, MAX_LOST_ATTEMPTS,
     MAX_WAITING_REBUILDS, Milestone, NewExperiment, Order, Page, Query, RebuildClaim, RebuildState,
     RebuildStatus, Submitted,
 };
@@ -31,4 +31,4 @@ pub use error::Error;
 pub use key::{BlobKey, KeyError, ObjectKind, RETENTION, Rebuild};
 pub use overview::Overview;
 pub use rebuild_job::{MAX_LOST_REBUILDS, RebuildJob, RebuildMessage};
-pub use transitions::{ArmProgress, Entry, KEY_LIFETIME, SEEN_GRAIN, WORKER_MEMORY};
+pub use transitions::{ArmProgress, Entry, KEY_LIFETIME, Lost, SEEN_GRAIN, WORKER_MEMORY};

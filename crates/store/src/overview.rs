@@ -1,6 +1,6 @@
 //! What the front page shows beside its list, read at once.
 
-use crate::{Catalog, Codec, Error, LoopState, Milestone, Order, Page, Query};
+use crate::{Catalog, Codec, Error, LegacyPage, LoopState, Milestone, Order, Page, Query};
 use aiv1_model::api::WorkerStatus;
 use aiv1_model::{Counts, Record, Status, Summary};
 use futures_util::future::{try_join, try_join3, try_join4};
@@ -24,8 +24,8 @@ pub struct Overview {
     pub waiting: Page,
     /// Codecs, most recently first seen first.
     pub codecs: Vec<Codec>,
-    /// How many records of the earlier system there are.
-    pub legacy: u64,
+    /// The latest records of the earlier system, at most [`Overview::LEGACY`], and how many there are.
+    pub legacy: LegacyPage,
 }
 
 impl Overview {
@@ -33,6 +33,8 @@ impl Overview {
     pub const BEST: u32 = 3;
     /// Most of what waits.
     pub const WAITING: u32 = 5;
+    /// Most of the earlier system's.
+    pub const LEGACY: u32 = 3;
 
     /// What the best are asked for with.
     #[must_use]
@@ -60,11 +62,11 @@ impl Overview {
         let waiting = Self::waiting_query();
         let moving =
             try_join4(catalog.counts(), catalog.loop_state(), catalog.workers(), catalog.list(&waiting));
-        let known = try_join3(catalog.milestones(), catalog.codecs(), catalog.list_legacy(None, 1));
+        let known =
+            try_join3(catalog.milestones(), catalog.codecs(), catalog.list_legacy(None, Self::LEGACY));
         let (best, (moving, known)) = try_join(best, try_join(moving, known)).await?;
         let ((best, record), (counts, state, workers, waiting), (milestones, codecs, legacy)) =
             (best, moving, known);
-        let legacy = legacy.total;
         Ok(Self { counts, best, record, milestones, state, workers, waiting, codecs, legacy })
     }
 }

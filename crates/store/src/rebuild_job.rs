@@ -158,6 +158,8 @@ impl RebuildJob {
 pub struct RebuildMessage {
     /// Which.
     pub rebuild: Rebuild,
+    /// When it had been asked for as this was said: one asked for again since is no longer this message's.
+    pub requested_at: Timestamp,
 }
 
 fn failed(reason: &str) -> RebuildState {

@@ -43,6 +43,15 @@ pub struct Entry {
     pub last_end: Option<String>,
 }
 
+/// Why work is taken from a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Its lease has lapsed.
+    Silent,
+    /// It asks for other work: it was restarted.
+    AskedAgain,
+}
+
 /// How far an arm has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ArmProgress {
@@ -75,6 +84,17 @@ impl Entry {
             earlier: Vec::new(),
         };
         Self { experiment, queued_at: now, evaluated: false, last_end: None }
+    }
+
+    /// One from elsewhere, as it stands there; what is in progress waits, since nobody here holds it.
+    #[must_use]
+    pub fn imported(mut experiment: Experiment) -> Self {
+        if experiment.status == Status::InProgress {
+            experiment.status = Status::Queued;
+        }
+        experiment.work = None;
+        let queued_at = experiment.submitted_at;
+        Self { experiment, queued_at, evaluated: false, last_end: None }
     }
 
     /// Whether an arm's submissions are proposals of the loop.
@@ -147,17 +167,20 @@ impl Entry {
         Holder { worker: worker.to_owned(), attempt: self.experiment.attempt }
     }
 
-    /// Taken from a worker that was not heard of, or that asks for other work: queued again, or failed for good.
-    pub fn lose(&mut self, now: Timestamp) {
+    /// Taken from its worker: queued again, or failed for good.
+    pub fn lose(&mut self, why: Lost, now: Timestamp) {
         let work = self.experiment.work.as_ref();
         let (worker, phase) = work.map_or(("a worker", None), |work| (work.worker.as_str(), work.phase));
+        let why = match why {
+            Lost::Silent => format!("was not heard of for {} s", LEASE.as_secs()),
+            Lost::AskedAgain => "asked for work while it held this".to_owned(),
+        };
         let failure = FailureSummary {
             fault: Fault::Infrastructure,
             phase: phase.unwrap_or(Phase::Deployment),
             kind: "worker_lost".to_owned(),
             message: format!(
-                "{worker} was not heard of for {} s; attempts lost: {} of {MAX_LOST_ATTEMPTS}",
-                LEASE.as_secs(),
+                "{worker} {why}; attempts lost: {} of {MAX_LOST_ATTEMPTS}",
                 self.experiment.lost_attempts.saturating_add(1)
             ),
         };

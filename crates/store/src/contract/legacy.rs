@@ -3,6 +3,7 @@
 use super::Backend;
 use super::fixtures::{START, legacy};
 use crate::{Catalog, Error, Query};
+use aiv1_model::legacy::{ArtefactKind, LegacyArtefact};
 use aiv1_model::{Counts, LegacyExperiment};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +27,8 @@ async fn all(catalog: &dyn Catalog, limit: u32) -> Vec<LegacyExperiment> {
     }
 }
 
-/// What is kept is read whole; the same again changes nothing, another under the id replaces it.
-pub async fn a_legacy_record_is_kept_once_and_replaced_whole(backend: Backend) {
+/// What is kept is read whole; the same again changes nothing, another under the id is merged with it.
+pub async fn a_legacy_record_is_kept_once_and_merged_with_what_is_known(backend: Backend) {
     let catalog = &*backend.catalog;
     let record = legacy(1);
     assert_eq!(catalog.legacy(record.id.as_str()).await.unwrap(), None);
@@ -40,8 +41,9 @@ pub async fn a_legacy_record_is_kept_once_and_replaced_whole(backend: Backend) {
     assert_eq!(catalog.revision().await.unwrap(), kept, "nothing changed");
     catalog.put_legacy(&legacy(2)).await.unwrap();
     // Another text, and another time, by which it changes its place.
-    let mut other = LegacyExperiment { failure: Some("Worker timeout".to_owned()), ..record };
+    let mut other = LegacyExperiment { failure: Some("Worker timeout".to_owned()), ..record.clone() };
     assert!(catalog.put_legacy(&other).await.unwrap());
+    assert!(!catalog.put_legacy(&record).await.unwrap(), "it says nothing that is not known");
     assert_eq!(all(catalog, 10).await, [legacy(2), other.clone()]);
     other.recorded_at = START + SignedDuration::from_hours(1);
     assert!(catalog.put_legacy(&other).await.unwrap());
@@ -144,4 +146,22 @@ pub async fn legacy_records_kept_at_once_are_counted_once_and_are_no_experiments
     assert_eq!(ids.len(), 20);
     assert_eq!(backend.catalog.counts().await.unwrap(), Counts::default());
     assert_eq!(backend.catalog.list(&Query::default()).await.unwrap().experiments, []);
+}
+
+/// Of several who each know another part of a record, none undoes what another kept.
+pub async fn parts_of_one_legacy_record_kept_at_once_are_all_there(backend: Backend) {
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let catalog = Arc::clone(&backend.catalog);
+            let video =
+                LegacyArtefact { kind: ArtefactKind::Video, key: format!("videos/{n}"), bytes: Some(n) };
+            let record = legacy(1).with_artefacts([video]);
+            tokio::spawn(async move { catalog.put_legacy(&record).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap(), "each adds something");
+    }
+    let kept = backend.catalog.legacy(legacy(1).id.as_str()).await.unwrap().unwrap();
+    assert_eq!(kept.artefacts.len(), 9, "{:?}", kept.artefacts);
 }

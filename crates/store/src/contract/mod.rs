@@ -111,6 +111,8 @@ macro_rules! contract_tests {
                 a_heartbeat_extends_the_lease
                 a_worker_lost_too_often_fails_the_experiment
                 a_worker_that_claims_again_has_lost_what_it_held
+                a_request_that_outlived_its_worker_s_interest_takes_nothing
+                claims_of_one_name_at_once_leave_it_with_one_experiment
                 cancelled_work_is_lost_to_its_worker
                 a_waiting_worker_wakes_when_work_arrives
                 nobody_waits_while_there_is_work
@@ -150,11 +152,12 @@ macro_rules! contract_tests {
                 as_many_rebuilds_wait_as_may_and_no_more
             }
             legacy {
-                a_legacy_record_is_kept_once_and_replaced_whole
+                a_legacy_record_is_kept_once_and_merged_with_what_is_known
                 a_legacy_record_that_is_not_there_is_none
                 legacy_records_are_listed_latest_first_page_by_page
                 a_cursor_of_no_legacy_list_is_refused
                 legacy_records_kept_at_once_are_counted_once_and_are_no_experiments
+                parts_of_one_legacy_record_kept_at_once_are_all_there
             }
             blobs {
                 an_object_is_put_read_downloaded_and_removed

@@ -2,7 +2,7 @@
 
 use super::Backend;
 use super::fixtures::{START, beat, experiment, phase, success, worker};
-use crate::{ClaimedWork, Error, LEASE, MAX_LOST_ATTEMPTS};
+use crate::{ClaimedWork, Error, HEARD_FOR, LEASE, MAX_LOST_ATTEMPTS};
 use aiv1_model::api::Holder;
 use aiv1_model::{Experiment, Fault, Phase, Status};
 use jiff::SignedDuration;
@@ -169,6 +169,56 @@ pub async fn a_worker_that_claims_again_has_lost_what_it_held(backend: Backend) 
     is_lost(catalog.heartbeat(&first.experiment.id, &beat(&first.holder)).await, &first.holder);
     let counts = catalog.counts().await.unwrap();
     assert_eq!((counts.in_progress, counts.queued), (1, 1));
+}
+
+/// A long poll goes on after its connection is gone, while the worker asks anew.
+pub async fn a_request_that_outlived_its_worker_s_interest_takes_nothing(backend: Backend) {
+    let catalog = &backend.catalog;
+    let me = worker("one");
+    assert!(catalog.claim_asked(&me, START).await.unwrap().is_none(), "nothing waits");
+    backend.clock.advance(SECOND);
+    catalog.submit(&experiment(1)).await.unwrap();
+    backend.clock.advance(SECOND);
+    let work = claim(&backend, "one").await;
+    catalog.submit(&experiment(2)).await.unwrap();
+    assert_eq!(catalog.claim_asked(&me, START).await.unwrap(), None);
+    catalog.heartbeat(&work.experiment.id, &beat(&work.holder)).await.unwrap();
+    let known = catalog.experiment(&work.experiment.id).await.unwrap().unwrap();
+    assert_eq!((known.attempt, known.lost_attempts), (1, 0));
+    let asked_at = START + SECOND * 2;
+    backend.clock.advance(HEARD_FOR + SECOND);
+    assert_eq!(catalog.claim_asked(&worker("two"), asked_at).await.unwrap(), None, "nobody hears it");
+    assert_eq!(catalog.counts().await.unwrap().queued, 1);
+    let heard = catalog.claim_asked(&worker("two"), asked_at + SECOND).await.unwrap();
+    assert!(heard.is_some());
+}
+
+/// Two machines of one name, or a request sent twice: the last one has it, and nobody waits long for that.
+pub async fn claims_of_one_name_at_once_leave_it_with_one_experiment(backend: Backend) {
+    for n in 0..3 {
+        backend.catalog.submit(&experiment(n)).await.unwrap();
+    }
+    let claims: Vec<_> = (0..3)
+        .map(|_| {
+            let catalog = Arc::clone(&backend.catalog);
+            tokio::spawn(async move { catalog.claim(&worker("twin")).await.unwrap().unwrap() })
+        })
+        .collect();
+    let (mut given, mut held) = (Vec::new(), Vec::new());
+    for claim in claims {
+        given.push(claim.await.unwrap());
+    }
+    for work in given {
+        if backend.catalog.heartbeat(&work.experiment.id, &beat(&work.holder)).await.is_ok() {
+            held.push(work.experiment.id);
+        }
+    }
+    let counts = backend.catalog.counts().await.unwrap();
+    assert_eq!((counts.in_progress, counts.queued), (1, 2));
+    let workers = backend.catalog.workers().await.unwrap();
+    assert_eq!(workers.len(), 1);
+    assert_eq!(held.len(), 1);
+    assert_eq!(workers[0].experiment.as_ref(), held.last());
 }
 
 /// The worker hears of it with its next heartbeat.
