@@ -1,5 +1,6 @@
 //! What people and workers wait for (a list of 50, a claim, a submission, an end) at 100 and 10,000 experiments side by
 //! side, on dynoxide over HTTP on this machine: of DynamoDB itself it says how many requests there are, not how long they take.
+//! Then what workers wait for when many of them claim and end at once, which happens one after another.
 //!
 //! `cargo bench -p aiv1-store-aws`; with `-- 100000` at that many as well. A plain program: it prints figures and asserts
 //! nothing.
@@ -7,7 +8,7 @@
 
 use aiv1_model::Arm;
 use aiv1_store::contract::fixtures::{experiment_of, success, worker};
-use aiv1_store::{Catalog, Query, SystemClock};
+use aiv1_store::{Catalog, Error, Query, SystemClock};
 use aiv1_store_aws::{AwsStore, Clients, Config};
 use aiv1_test_servers::{ACCESS_KEY, Dynamo, FaultProxy, REGION, SECRET_KEY};
 use aws_config::BehaviorVersion;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ROUNDS: u32 = 200;
+/// Experiments for each worker of a crowd.
+const EACH: u32 = 20;
 const STEPS: [&str; 6] = ["revision", "list of 50", "submit", "claim", "end", "experiment"];
 
 #[tokio::main]
@@ -53,6 +56,54 @@ async fn main() {
             format!("{:>20}", format!("{:.1} / {:.1}  ({requests})", at(50), at(99)))
         });
         println!("{size:>9} {filled:>9.1} {}", cells.collect::<String>());
+    }
+    println!("{:>9} {:>20} {:>20} {:>9}", "workers", "claim", "claims a second", "refused");
+    for workers in [1, 8, 32] {
+        crowd(workers).await;
+    }
+}
+
+/// Each of `workers` claims and ends [`EACH`] experiments.
+async fn crowd(workers: u32) {
+    let server = Dynamo::start();
+    let store = open(&server.endpoint()).await;
+    store.create_table().await.unwrap();
+    for n in 0..workers * EACH {
+        store.catalog().submit(&experiment_of("sample", n, Arm::Search)).await.unwrap();
+    }
+    let started = Instant::now();
+    let tasks: Vec<_> = (0..workers).map(|n| tokio::spawn(claims(store.catalog(), n))).collect();
+    let (mut times, mut refused) = (Vec::new(), 0);
+    for task in tasks {
+        let (took, times_refused) = task.await.unwrap();
+        times.extend(took);
+        refused += times_refused;
+    }
+    let rate = times.len() as f64 / started.elapsed().as_secs_f64();
+    times.sort();
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+    let claim = format!("{:.1} / {:.1}", at(50), at(99));
+    println!("{workers:>9} {claim:>20} {rate:>20.1} {refused:>9}");
+}
+
+/// How long each claim took, and how many were refused because others were first too often.
+async fn claims(catalog: Arc<dyn Catalog>, n: u32) -> (Vec<Duration>, u32) {
+    let (me, mut times, mut refused) = (worker(&format!("worker-{n}")), Vec::new(), 0);
+    loop {
+        let started = Instant::now();
+        match catalog.claim(&me).await {
+            Ok(Some(work)) => {
+                times.push(started.elapsed());
+                let result = success(&work.experiment.submission, None);
+                while let Err(error) = catalog.end(&work.experiment.id, &work.holder, &result).await {
+                    assert!(matches!(error, Error::Contended { .. }), "{error:?}");
+                    refused += 1;
+                }
+            }
+            Ok(None) => return (times, refused),
+            Err(Error::Contended { .. }) => refused += 1,
+            Err(error) => panic!("{error:?}"),
+        }
     }
 }
 

@@ -6,6 +6,11 @@
 //! lists show. A transaction is conditional on what was read, and carries a token, so that one whose answer was lost is
 //! not made twice. The table's layout is documented in `table/key.rs`.
 //!
+//! What bounds the lab's throughput is the one item that holds counts and revision: every submission, claim, end and lapse
+//! writes it, so these happen one after another, each for as long as a transaction takes (some tens of milliseconds);
+//! whoever collides waits and tries again. Heartbeats, phases and reads do not meet there. An experiment takes minutes,
+//! so that is room for thousands of workers; `benches/catalog.rs` shows what many at once wait for.
+//!
 //! Work is queued in the table as well. SQS carries only messages that say which rebuild was asked for: lost, late and
 //! doubled ones are harmless, since consumers claim in the table.
 
@@ -16,6 +21,7 @@ pub mod config;
 mod fleet;
 mod parameters;
 mod queue;
+mod sdk;
 mod store;
 mod table;
 mod time;

@@ -1,6 +1,7 @@
 //! Configuration and secrets in SSM's parameter store, below one prefix.
 
 use crate::Clients;
+use crate::sdk::failed;
 use aiv1_store::Error;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::get_parameter::GetParameterError;
@@ -51,7 +52,7 @@ impl Parameters {
         let mut pages = ask.into_paginator().send();
         let mut all = BTreeMap::new();
         while let Some(page) = pages.next().await {
-            let parameters = page.map_err(Error::backend(READ))?.parameters.unwrap_or_default();
+            let parameters = page.map_err(failed(READ))?.parameters.unwrap_or_default();
             all.extend(parameters.into_iter().filter_map(|parameter| self.named(parameter)));
         }
         Ok(all)
@@ -65,7 +66,7 @@ impl Parameters {
             Err(error) if error.as_service_error().is_some_and(GetParameterError::is_parameter_not_found) => {
                 Ok(None)
             }
-            Err(error) => Err(Error::backend(READ)(error)),
+            Err(error) => Err(failed(READ)(error)),
         }
     }
 

@@ -60,7 +60,8 @@ impl AwsStore {
         self.catalog.import(batch).await
     }
 
-    /// Makes the table as `template.yaml` does: for tests and emulators, where nobody deploys.
+    /// Makes the table with the keys that `template.yaml` gives it, without its TTL: for tests and emulators, where nobody
+    /// deploys.
     pub async fn create_table(&self) -> Result<(), Error> {
         self.table.create().await
     }

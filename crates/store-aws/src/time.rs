@@ -1,4 +1,4 @@
-//! The store's clock, as the SDK asks for the time: signatures are made at the time that leases and links are counted by.
+//! The store's clock, as the client of S3 asks for the time: links are signed at the time that their end is counted by.
 
 use aiv1_store::Clock;
 use aws_smithy_async::time::TimeSource;

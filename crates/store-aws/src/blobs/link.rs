@@ -1,6 +1,7 @@
 //! Links: signed with our credentials, for one method, one object, its headers, and a time.
 
 use super::{S3Blobs, checksum};
+use crate::sdk::failed;
 use aiv1_model::Digest;
 use aiv1_store::{BlobKey, Error, Link, LinkOptions, UploadLink};
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -15,7 +16,7 @@ impl S3Blobs {
         let name = options.file_name().map(|name| format!("attachment; filename=\"{name}\""));
         let get = self.client.get_object().bucket(&self.bucket).key(key.path());
         let get = get.set_response_content_disposition(name);
-        let signed = get.presigned(terms).await.map_err(Error::backend(SIGN))?;
+        let signed = get.presigned(terms).await.map_err(failed(SIGN))?;
         Ok(Link { url: signed.uri().to_owned(), expires_at })
     }
 
@@ -31,7 +32,7 @@ impl S3Blobs {
         let put = self.client.put_object().bucket(&self.bucket).key(key.path());
         let put = put.content_type(key.content_type()).cache_control(key.cache_control());
         let put = put.content_length(bytes.cast_signed()).checksum_sha256(checksum(sha256));
-        let signed = put.presigned(terms).await.map_err(Error::backend(SIGN))?;
+        let signed = put.presigned(terms).await.map_err(failed(SIGN))?;
         // Signed as well, but every client sends its body's length by itself.
         let headers = signed.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -1,24 +1,29 @@
 //! [`Blobs`] in S3: one bucket, the paths of [`BlobKey`].
 //!
-//! Whatever is sent carries its SHA-256, which S3 checks before it keeps anything; whatever is read is checked by the SDK
-//! against the digest that S3 kept, and against its announced length. An object below `reconstructed/` is absent once its
-//! week is over, although the bucket's lifecycle rule, which runs once a day, may remove it hours later.
+//! Whatever is sent carries its SHA-256, which S3 checks before it keeps anything. Whatever is read is checked against its
+//! announced length, and what is named by its digest against that; the checksums that S3 keeps are not asked for, since
+//! those of objects sent in parts are of the parts. An object below `reconstructed/` is absent once its week is over,
+//! although the bucket's lifecycle rule, which runs once a day, may remove it hours later.
 //!
 //! A link dies with the credentials that signed it: a Lambda's last for hours, so links are made for minutes.
 //!
-//! Roles need `s3:ListBucket` on the bucket: without it, S3 answers 403 for what is not there.
+//! Roles need `s3:ListBucket` on the bucket: without it, S3 answers 403 for what is not there. Whether the bucket itself is
+//! there, only [`Blobs::ping`] and reading tell: to a HEAD in a bucket that is not, S3 answers like to one of an object
+//! that is not.
 
 mod link;
 mod multipart;
 mod upload;
 
+use crate::sdk::failed;
 use crate::time::TimeOf;
-use aiv1_model::Digest;
+use aiv1_model::{Digest, Hasher};
 use aiv1_store::{
     Blob, BlobInfo, BlobKey, Blobs, Clock, Error, Link, LinkOptions, RETENTION, Rebuild, Upload, UploadLink,
 };
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::ResponseChecksumValidation;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::HeadObjectError;
@@ -41,6 +46,7 @@ pub const BUCKET_CALLS: [&str; 5] =
 
 /// How often a body is asked for that breaks off on its way; the SDK tries again only until a body begins.
 const READS: u32 = 3;
+const READ: &str = "read an object";
 const READ_FILE: &str = "read a file to put";
 const WRITE_FILE: &str = "write an object into a file";
 /// A file from this size on is sent in parts.
@@ -59,8 +65,9 @@ pub(crate) struct S3Blobs {
 impl S3Blobs {
     /// Requests and links are signed at `clock`'s time.
     pub(crate) fn new(client: &Client, bucket: String, clock: Arc<dyn Clock>) -> Self {
-        let config = client.config().to_builder().time_source(TimeOf(Arc::clone(&clock))).build();
-        Self { client: Client::from_conf(config), bucket, clock }
+        let config = client.config().to_builder().time_source(TimeOf(Arc::clone(&clock)));
+        let config = config.response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        Self { client: Client::from_conf(config.build()), bucket, clock }
     }
 
     /// What an answer says of an object; `None` for one whose time is over.
@@ -88,7 +95,7 @@ impl S3Blobs {
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
                 return Ok(None);
             }
-            Err(error) => return Err(Error::backend("read an object")(error)),
+            Err(error) => return Err(failed(READ)(error)),
         };
         let Some(info) = self.info(key, object.content_length, object.last_modified.as_ref())? else {
             return Ok(None);
@@ -103,9 +110,12 @@ impl S3Blobs {
         let Some((bytes, mut body)) = self.read(key, most).await? else { return Ok(None) };
         let mut whole = BytesMut::with_capacity(bytes as usize);
         while let Some(piece) = body.next().await {
-            whole.extend_from_slice(&piece.map_err(Error::backend("read an object"))?);
+            whole.extend_from_slice(&piece.map_err(Error::backend(READ))?);
         }
         check_length(bytes, whole.len() as u64)?;
+        if named_by_digest(key) {
+            key.check_digest(&Digest::of(&whole))?;
+        }
         Ok(Some(whole.freeze()))
     }
 
@@ -115,12 +125,19 @@ impl S3Blobs {
         // Under the name itself, only whole.
         let draft = NamedTempFile::new_in(folder).map_err(Error::backend(WRITE_FILE))?;
         let mut file = tokio::fs::File::from_std(draft.reopen().map_err(Error::backend(WRITE_FILE))?);
+        let mut hasher = named_by_digest(key).then(Hasher::new);
         while let Some(piece) = body.next().await {
-            let piece = piece.map_err(Error::backend("read an object"))?;
+            let piece = piece.map_err(Error::backend(READ))?;
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&piece);
+            }
             file.write_all(&piece).await.map_err(Error::backend(WRITE_FILE))?;
         }
         file.flush().await.map_err(Error::backend(WRITE_FILE))?;
         check_length(bytes, file.stream_position().await.map_err(Error::backend(WRITE_FILE))?)?;
+        if let Some(hasher) = hasher {
+            key.check_digest(&hasher.finish())?;
+        }
         draft.persist(to).map_err(Error::backend(WRITE_FILE))?;
         Ok(Some(bytes))
     }
@@ -130,7 +147,7 @@ impl S3Blobs {
         let put = put.content_type(key.content_type()).cache_control(key.cache_control());
         let put = put.checksum_sha256(checksum(digest)).content_length(bytes.cast_signed());
         let put = put.body(body).customize().config_override(patient());
-        put.send().await.map(drop).map_err(Error::backend("put an object"))
+        put.send().await.map(drop).map_err(failed("put an object"))
     }
 }
 
@@ -171,13 +188,13 @@ impl Blobs for S3Blobs {
         match self.client.head_object().bucket(&self.bucket).key(key.path()).send().await {
             Ok(object) => self.info(key, object.content_length, object.last_modified.as_ref()),
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
-            Err(error) => Err(Error::backend("look for an object")(error)),
+            Err(error) => Err(failed("look for an object")(error)),
         }
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), Error> {
         let deleted = self.client.delete_object().bucket(&self.bucket).key(key.path()).send().await;
-        deleted.map(drop).map_err(Error::backend("remove an object"))
+        deleted.map(drop).map_err(failed("remove an object"))
     }
 
     async fn link(&self, key: &BlobKey, options: &LinkOptions) -> Result<Link, Error> {
@@ -196,7 +213,7 @@ impl Blobs for S3Blobs {
 
     async fn ping(&self) -> Result<(), Error> {
         let answer = self.client.head_bucket().bucket(&self.bucket).send().await;
-        answer.map(drop).map_err(Error::backend("reach its bucket"))
+        answer.map(drop).map_err(failed("reach its bucket"))
     }
 }
 
@@ -226,7 +243,12 @@ fn check_length(announced: u64, read: u64) -> Result<(), Error> {
         return Ok(());
     }
     let reason = format!("{read} of {announced} bytes arrived");
-    Err(Error::backend("read an object")(io::Error::new(io::ErrorKind::UnexpectedEof, reason)))
+    Err(Error::backend(READ)(io::Error::new(io::ErrorKind::UnexpectedEof, reason)))
+}
+
+/// What can be made again is named by what it is made of.
+const fn named_by_digest(key: &BlobKey) -> bool {
+    matches!(key, BlobKey::Object { .. })
 }
 
 /// The timeouts of a request with a large body: the SDK counts sending it as waiting for its answer.

@@ -4,6 +4,7 @@
 //! (`AbortIncompleteMultipartUpload`).
 
 use super::{READ_FILE, S3Blobs, checksum, patient};
+use crate::sdk::failed;
 use aiv1_model::{Digest, Hasher};
 use aiv1_store::{BlobKey, Error};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
@@ -35,18 +36,26 @@ impl Multipart {
         let create = blobs.client.create_multipart_upload().bucket(&blobs.bucket).key(key.path());
         let create = create.content_type(key.content_type()).cache_control(key.cache_control());
         let begun = create.checksum_algorithm(ChecksumAlgorithm::Sha256).send().await;
-        let begun = begun.map_err(Error::backend(SEND))?;
+        let begun = begun.map_err(failed(SEND))?;
         let id = begun.upload_id.ok_or_else(|| Error::backend(SEND)("S3 gave the upload no id"))?;
         Ok(Self { blobs: blobs.clone(), key: key.clone(), id, parts: Vec::new(), bytes: 0 })
     }
 
     /// Sends a part; the object is its parts by number, in whatever order they were sent.
     pub(super) async fn part(&mut self, number: i32, bytes: Bytes) -> Result<(), Error> {
+        if i64::from(number) > MAX_PARTS.cast_signed() {
+            let most = MAX_PARTS * PART_BYTES as u64;
+            return Err(Error::TooLarge {
+                key: self.key.path(),
+                bytes: self.bytes + bytes.len() as u64,
+                most,
+            });
+        }
         let (digest, size) = (checksum(&Digest::of(&bytes)), bytes.len() as u64);
         let (blobs, path) = (&self.blobs, self.key.path());
         let send = blobs.client.upload_part().bucket(&blobs.bucket).key(path).upload_id(&self.id);
         let send = send.part_number(number).checksum_sha256(&digest).body(bytes.into());
-        let sent = send.customize().config_override(patient()).send().await.map_err(Error::backend(SEND))?;
+        let sent = send.customize().config_override(patient()).send().await.map_err(failed(SEND))?;
         let part = CompletedPart::builder().part_number(number).checksum_sha256(digest);
         self.parts.push(part.set_e_tag(sent.e_tag).build());
         self.bytes += size;
@@ -65,7 +74,7 @@ impl Multipart {
             Err(error) if error.code() == Some("NoSuchUpload") && self.is_there().await? => Ok(self.bytes),
             Err(error) => {
                 self.give_up().await;
-                Err(Error::backend(SEND)(error))
+                Err(failed(SEND)(error))
             }
         }
     }
@@ -81,9 +90,7 @@ impl Multipart {
         let (blobs, path) = (&self.blobs, self.key.path());
         let abort = blobs.client.abort_multipart_upload().bucket(&blobs.bucket).key(path);
         match abort.upload_id(&self.id).send().await {
-            Err(error) if error.code() != Some("NoSuchUpload") => {
-                Err(Error::backend("give up an object")(error))
-            }
+            Err(error) if error.code() != Some("NoSuchUpload") => Err(failed("give up an object")(error)),
             _ => Ok(()),
         }
     }

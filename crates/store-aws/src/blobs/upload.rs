@@ -62,18 +62,18 @@ impl Upload for S3Upload {
         let mut begin = BytesMut::with_capacity(head.len() + self.first.len());
         begin.extend_from_slice(&head);
         begin.extend_from_slice(&self.first);
-        if self.sent.is_none() {
+        let Some(mut sent) = self.sent.take() else {
             begin.extend_from_slice(&self.part);
             let bytes = begin.len() as u64;
             return self.blobs.put(&self.key, begin.freeze()).await.map(|()| bytes);
-        }
-        let last = if self.part.is_empty() { Ok(()) } else { self.send_part().await };
-        let Some(mut sent) = self.sent.take() else { return last.map(|()| 0) };
-        let all = match last {
-            Ok(()) => sent.part(1, begin.freeze()).await,
-            failed => failed,
         };
-        match all {
+        let rest = async {
+            if !self.part.is_empty() {
+                sent.part(self.number, self.part.freeze()).await?;
+            }
+            sent.part(1, begin.freeze()).await
+        };
+        match rest.await {
             Ok(()) => sent.complete().await,
             Err(error) => {
                 sent.give_up().await;

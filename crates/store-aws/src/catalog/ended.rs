@@ -3,14 +3,13 @@
 use super::DynamoCatalog;
 use super::entries::{Change, Stored};
 use super::workers;
-use crate::table::item::{text, write_document};
-use crate::table::{Edit, Item, Key, Transaction, Turns, token};
+use crate::table::item::{number, text, write_document};
+use crate::table::{Edit, Item, Key, MARK, Transaction, Turns, token};
 use aiv1_model::api::Holder;
-use aiv1_model::{Arm, Experiment, ExperimentId, Record, Status};
+use aiv1_model::{Arm, Digest, Experiment, ExperimentId, Record, Status};
 use aiv1_store::{ArmProgress, Ended, Error};
 use jiff::Timestamp;
 
-const MARK: &str = "mark";
 pub(super) const EVALUATIONS: &str = "evaluations";
 const BEST: &str = "best";
 const MILESTONES: &str = "milestones";
@@ -40,7 +39,14 @@ impl DynamoCatalog {
                     None => self.keep_record(id, record).await?,
                 };
                 (after.record, kept) = (Some(pieces), Some(pieces));
-                learn(&mut extra, &after, record)?;
+                let source = &after.entry.experiment.submission.source;
+                let learned = learned(source, record)?;
+                if !learned.is_empty() {
+                    let edit = learned
+                        .into_iter()
+                        .fold(Edit::default(), |edit, (name, said)| edit.set(name, text(said)));
+                    extra.update(Key::codec(source), edit.only_if_there());
+                }
                 if after.entry.experiment.status == Status::Successful {
                     self.evaluate(turns.action(), &mut extra, &mut after, now).await?;
                 }
@@ -74,7 +80,7 @@ impl DynamoCatalog {
         };
         let milestone = after.entry.evaluate(&mut progress, now);
         let mut edit = Edit::default().only_if(MARK, mark.map(text)).set(MARK, text(token()));
-        edit = edit.set(EVALUATIONS, crate::table::item::number(progress.evaluations));
+        edit = edit.set(EVALUATIONS, number(progress.evaluations));
         edit = edit.set_or_remove(BEST, progress.best.map(|best| text(best.to_string())));
         if let Some(milestone) = milestone {
             edit = edit.add(MILESTONES, 1);
@@ -86,20 +92,16 @@ impl DynamoCatalog {
     }
 }
 
-/// What a record says of its codec.
-pub(super) fn learn(transaction: &mut Transaction, after: &Stored, record: &Record) -> Result<(), Error> {
-    let source = after.entry.experiment.submission.source;
-    let mut edit = Edit::default();
+/// What a record says of its codec, by attribute.
+pub(super) fn learned(source: &Digest, record: &Record) -> Result<Vec<(&'static str, String)>, Error> {
+    let mut learned = Vec::new();
     if let Some(declaration) = &record.codec.declaration {
-        edit = edit.set("declaration", text(write_document(&format!("codec {source}"), declaration)?));
+        learned.push(("declaration", write_document(&format!("codec {source}"), declaration)?));
     }
     if let Some(decoder) = &record.codec.decoder {
-        edit = edit.set("decoder", text(decoder.sha256.to_string()));
+        learned.push(("decoder", decoder.sha256.to_string()));
     }
-    if !edit.is_empty() {
-        transaction.update(Key::codec(&source), edit.only_if_there());
-    }
-    Ok(())
+    Ok(learned)
 }
 
 /// How far an arm has come; the best is kept as text, which is exact.

@@ -2,13 +2,10 @@
 
 use super::DynamoCatalog;
 use crate::table::item::{Item, number, text, write_document};
-use crate::table::{Condition, Edit, Key, Transaction, key, token};
+use crate::table::{Condition, DOCUMENT, Edit, Key, MARK, REVISION, Transaction, key, token};
 use aiv1_model::{Digest, Experiment, ExperimentId, Status};
 use aiv1_store::{Entry, Error};
 
-const DOCUMENT: &str = "document";
-/// Changes with every change of the item, so that a write can be conditional on what was read.
-const MARK: &str = "mark";
 const QUEUED_AT: &str = "queued_at";
 const EVALUATED: &str = "evaluated";
 const LAST_END: &str = "last_end";
@@ -98,7 +95,7 @@ pub(crate) struct Change {
 
 impl Change {
     /// From what was read to what is to be. Lists, queue, leases, counts and revision go with it; `counts` is for what
-    /// else is to happen to the counts' item.
+    /// else is to happen to the counts' item, which all changes meet at: one that only moves a lease leaves it alone.
     pub(crate) fn of(before: Option<&Stored>, after: &Stored, counts: Edit) -> Result<Self, Error> {
         let (mut transaction, token) = (Transaction::default(), token());
         let condition = match before.and_then(|before| before.mark.clone()) {
@@ -118,7 +115,9 @@ impl Change {
             transaction.put(Item::new(come).text("id", id.to_string()));
         }
         let (was, is) = (before.map(|before| before.entry.experiment.status), after.entry.experiment.status);
-        transaction.update(Key::counts(), counted(counts, was, is).add("revision", 1));
+        if before.is_none_or(|before| before.entry != after.entry) {
+            transaction.update(Key::counts(), counted(counts, was, is).add(REVISION, 1));
+        }
         Ok(Self { transaction, id: id.clone(), token })
     }
 }
@@ -152,15 +151,7 @@ impl DynamoCatalog {
     /// Makes a change; `false` if somebody else was first.
     pub(super) async fn make(&self, action: &'static str, change: Change) -> Result<bool, Error> {
         let Change { transaction, id, token } = change;
-        let made = self.table.commit(action, &token, transaction).await;
-        if let Ok(true) = made {
-            return made;
-        }
-        // It may have been made and the answer lost, and the SDK's next try met a conflict or nobody at all.
-        match self.find(action, &id).await {
-            Ok(Some(now)) if now.mark == Some(token) => Ok(true),
-            _ => made,
-        }
+        self.table.commit_marked(action, &token, transaction, &Key::experiment(&id)).await
     }
 
     /// Writes what is neither listed nor counted, if nobody else has changed the experiment meanwhile. The revision
@@ -185,7 +176,7 @@ impl DynamoCatalog {
 
     /// Something that a page could show has changed.
     pub(super) async fn bump(&self, action: &'static str) -> Result<(), Error> {
-        self.table.update(action, &Key::revision(), Edit::default().add("revision", 1)).await.map(drop)
+        self.table.update(action, &Key::revision(), Edit::default().add(REVISION, 1)).await.map(drop)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Whole experiments from elsewhere: to move a lab, or to fill one for a load test.
 
 use super::DynamoCatalog;
-use super::ended::learn;
+use super::ended::learned;
 use super::entries::Stored;
 use super::submit::{SUBMITTED, added, count_codec};
-use crate::table::{Key, Transaction, Turns, token};
+use crate::table::{Key, Transaction, Turns};
 use aiv1_model::{Experiment, Record, Status};
 use aiv1_store::{Entry, Error};
 
@@ -37,8 +37,7 @@ impl DynamoCatalog {
                 None => None,
             };
             experiment.number = last.unwrap_or(0).saturating_add(1);
-            let queued_at = experiment.submitted_at;
-            let entry = Entry { experiment: experiment.clone(), queued_at, evaluated: false, last_end: None };
+            let entry = Entry::imported(experiment.clone());
             let (mut stored, mut extra) = (Stored::new(entry), Transaction::default());
             stored.record = pieces;
             if experiment.status == Status::Successful {
@@ -46,28 +45,16 @@ impl DynamoCatalog {
             }
             let mut change = added(&stored, last)?;
             change.transaction.append(extra);
-            count_codec(&mut change.transaction, found.contains_key(&codec), &stored.entry.experiment);
+            let source = &experiment.submission.source;
+            let learned = record.map(|record| learned(source, record)).transpose()?.unwrap_or_default();
+            count_codec(
+                &mut change.transaction,
+                found.contains_key(&codec),
+                &stored.entry.experiment,
+                learned,
+            );
             if self.make(turns.action(), change).await? {
-                return self.learn_of(turns.action(), &stored, record).await.map(|()| true);
-            }
-            turns.next().await?;
-        }
-    }
-
-    /// Not in the same transaction, which may have added the codec: no two changes of one may be of the same item.
-    async fn learn_of(
-        &self,
-        action: &'static str,
-        stored: &Stored,
-        record: Option<&Record>,
-    ) -> Result<(), Error> {
-        let Some(record) = record else { return Ok(()) };
-        let mut turns = Turns::new(action);
-        loop {
-            let mut transaction = Transaction::default();
-            learn(&mut transaction, stored, record)?;
-            if transaction.is_empty() || self.table.commit(action, &token(), transaction).await? {
-                return Ok(());
+                return Ok(true);
             }
             turns.next().await?;
         }

@@ -3,13 +3,12 @@
 use super::DynamoCatalog;
 use super::ended;
 use crate::table::item::write_document;
-use crate::table::{Condition, Edit, Item, Key, Stretch, Transaction, Turns, key, token};
+use crate::table::{Condition, Edit, Item, Key, REVISION, Stretch, Transaction, Turns, key, token};
 use aiv1_model::api::ClipEntry;
 use aiv1_model::{Arm, Counts, Digest, Status};
 use aiv1_store::{Codec, Error, LoopState, Milestone};
 use std::str::FromStr;
 
-const REVISION: &str = "revision";
 const PAUSED: &str = "paused";
 const CLIP: &str = "clip";
 const PLACE: &str = "place";

@@ -3,13 +3,13 @@
 use super::DynamoCatalog;
 use crate::table::item::{text, write_document};
 use crate::table::key::{self, MAX_SORT};
-use crate::table::{Condition, Edit, Item, Key, Stretch, Transaction, Turns, token};
+use crate::table::{
+    Condition, DOCUMENT, Edit, Item, Key, MARK, REVISION, Stretch, Transaction, Turns, token,
+};
 use aiv1_model::{LegacyExperiment, LegacyId};
 use aiv1_store::{Error, LegacyPage, Query};
 use futures_util::future::try_join;
 
-const DOCUMENT: &str = "document";
-const MARK: &str = "mark";
 const ID: &str = "id";
 const TOTAL: &str = "total";
 /// Begins a cursor of this list, which is no cursor of another.
@@ -19,17 +19,18 @@ impl DynamoCatalog {
     pub(super) async fn keep_legacy(&self, legacy: &LegacyExperiment) -> Result<bool, Error> {
         let mut turns = Turns::new("keep a record of the earlier system");
         let id = legacy.id.as_str();
-        let place = Key::legacy_at(id, legacy.recorded_at);
         loop {
             let found = self.table.get(turns.action(), &Key::legacy(id)).await?;
             let before =
                 found.as_ref().map(|item| item.document::<LegacyExperiment>(DOCUMENT)).transpose()?;
-            if before.as_ref() == Some(legacy) {
+            let merged = before.clone().map_or_else(|| legacy.clone(), |before| before.merge(legacy.clone()));
+            if before.as_ref() == Some(&merged) {
                 return Ok(false);
             }
+            let place = Key::legacy_at(id, merged.recorded_at);
             let (token, mut transaction) = (token(), Transaction::default());
             let item = Item::new(&Key::legacy(id)).text(MARK, &token);
-            let item = item.text(DOCUMENT, write_document(&format!("legacy record {id}"), legacy)?);
+            let item = item.text(DOCUMENT, write_document(&format!("legacy record {id}"), &merged)?);
             let mark = found.as_ref().map(|found| found.get_text(MARK)).transpose()?;
             let condition = mark.map_or(Condition::Absent, |mark| Condition::Is(MARK, text(mark)));
             transaction.put_if(item, condition);
@@ -41,8 +42,8 @@ impl DynamoCatalog {
                 transaction.delete(old);
             }
             transaction.put(Item::new(&place).text(ID, id));
-            transaction.update(Key::revision(), Edit::default().add("revision", 1));
-            if self.table.commit(turns.action(), &token, transaction).await? {
+            transaction.update(Key::revision(), Edit::default().add(REVISION, 1));
+            if self.table.commit_marked(turns.action(), &token, transaction, &Key::legacy(id)).await? {
                 return Ok(true);
             }
             turns.next().await?;

@@ -77,8 +77,12 @@ impl Catalog for DynamoCatalog {
         self.rerun_experiment(id).await
     }
 
-    async fn claim(&self, worker: &WorkerInfo) -> Result<Option<ClaimedWork>, Error> {
-        self.claim_work(worker).await
+    async fn claim_asked(
+        &self,
+        worker: &WorkerInfo,
+        asked_at: Timestamp,
+    ) -> Result<Option<ClaimedWork>, Error> {
+        self.claim_work(worker, asked_at).await
     }
 
     async fn heartbeat(&self, id: &ExperimentId, beat: &Heartbeat) -> Result<Timestamp, Error> {

@@ -1,9 +1,10 @@
 //! Previews and archives that are asked for, as items; what happens to one is the rule of [`RebuildJob`].
 
 use super::DynamoCatalog;
-use super::work::pause_until;
+use super::entries::micros;
+use super::work::{is_unreadable, pause_until};
 use crate::table::item::{text, write_document};
-use crate::table::{Condition, Edit, Item, Key, Stretch, Transaction, Turns, key, token};
+use crate::table::{Condition, Edit, Item, Key, MARK, REVISION, Stretch, Transaction, Turns, key, token};
 use aiv1_store::{
     BlobKey, Error, MAX_WAITING_REBUILDS, Rebuild, RebuildClaim, RebuildJob, RebuildState, RebuildStatus,
 };
@@ -13,12 +14,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const JOB: &str = "job";
-const MARK: &str = "mark";
 const PATH: &str = "path";
+/// Of a place in the queue: when consumers were last told of it.
+const ANNOUNCED: &str = "announced_at";
 const CLAIM: &str = "claim a rebuild";
+const REQUEUE: &str = "queue lapsed rebuilds again";
 
 /// Most lapsed leases that one claim looks at; the next one looks at the next.
-const LAPSED: usize = 100;
+const LAPSED: usize = 8;
+/// Most that are looked at where no consumer waits for it.
+const REQUEUED: usize = 100;
+
+/// Consumers are told again of what waits for so long after they were told last: the message may have been lost, or have
+/// outlived the queue's retention.
+const ANNOUNCED_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// A rebuild as it is stored.
 struct Stored {
@@ -71,20 +80,22 @@ impl DynamoCatalog {
             if !rule(&mut job) {
                 return Ok(Some((job, false)));
             }
-            if self.write_job(action, target, Some(&before), &job).await? {
+            if self.write_job(action, target, Some(&before), &job, None).await? {
                 return Ok(Some((job, true)));
             }
             turns.next().await?;
         }
     }
 
-    /// Writes a job with its place in the queue or among the leases; `false` if somebody else was first.
+    /// Writes a job with its place in the queue or among the leases; `false` if somebody else was first. `announced` is when
+    /// consumers are told that it waits, if they are told now.
     async fn write_job(
         &self,
         action: &'static str,
         target: &Rebuild,
         before: Option<&Stored>,
         job: &RebuildJob,
+        announced: Option<Timestamp>,
     ) -> Result<bool, Error> {
         let (path, token, mut transaction) = (target.key().path(), token(), Transaction::default());
         let document = write_document(&format!("the rebuild of {path}"), job)?;
@@ -97,14 +108,18 @@ impl DynamoCatalog {
                 transaction.delete(old);
             }
             if let Some(new) = new {
-                transaction.put(Item::new(&new).text(PATH, path));
+                let mut place = Item::new(&new).text(PATH, path);
+                if let Some(at) = announced {
+                    place = place.number(ANNOUNCED, at.as_microsecond());
+                }
+                transaction.put(place);
             }
         }
         // Renewed, or asked for once more: that is on no page.
         if before.is_none_or(|before| before.job.state != job.state) {
-            transaction.update(Key::revision(), Edit::default().add("revision", 1));
+            transaction.update(Key::revision(), Edit::default().add(REVISION, 1));
         }
-        self.table.commit(action, &token, transaction).await
+        self.table.commit_marked(action, &token, transaction, &Key::rebuild(target)).await
     }
 
     pub(super) async fn ask_for_rebuild(&self, target: &Rebuild) -> Result<RebuildStatus, Error> {
@@ -119,9 +134,9 @@ impl DynamoCatalog {
             if !before.as_ref().is_some_and(|before| before.job.is_under_way()) {
                 self.refuse_a_flood(turns.action()).await?;
             }
-            if self.write_job(turns.action(), target, before.as_ref(), &job).await? {
+            if self.write_job(turns.action(), target, before.as_ref(), &job, Some(now)).await? {
                 if job.state == RebuildState::Queued {
-                    self.announce(target).await?;
+                    self.announce(target, &job).await?;
                 }
                 return Ok(job.status());
             }
@@ -138,9 +153,9 @@ impl DynamoCatalog {
     }
 
     /// Tells consumers. Where no queue is set, they look into the table.
-    async fn announce(&self, target: &Rebuild) -> Result<(), Error> {
+    async fn announce(&self, target: &Rebuild, job: &RebuildJob) -> Result<(), Error> {
         match &self.queue {
-            Some(queue) => queue.announce(target).await,
+            Some(queue) => queue.announce(target, job.requested_at).await,
             None => Ok(()),
         }
     }
@@ -158,7 +173,7 @@ impl DynamoCatalog {
         let waiting = || self.table.query(CLAIM, Stretch::whole(key::REBUILDS, 1));
         let (lapsed, mut next) = try_join(self.table.query(CLAIM, lapsed), waiting()).await?;
         let mut turns = Turns::new(CLAIM);
-        if !self.take_back_rebuilds(&lapsed, now).await?.is_empty() {
+        if self.take_back_rebuilds(&lapsed, now).await? > 0 {
             next = waiting().await?;
         }
         loop {
@@ -208,42 +223,72 @@ impl DynamoCatalog {
         ended.await.map(drop)
     }
 
-    /// Takes back what lost consumers left behind, or gives it up; which it was.
-    async fn take_back_rebuilds(
-        &self,
-        lapsed: &[Item],
-        now: Timestamp,
-    ) -> Result<Vec<(Rebuild, RebuildJob)>, Error> {
-        let mut taken = Vec::new();
+    /// Takes back what lost consumers left behind, or gives it up; how many rebuilds.
+    async fn take_back_rebuilds(&self, lapsed: &[Item], now: Timestamp) -> Result<u64, Error> {
+        let mut taken = 0;
         for entry in lapsed {
-            let target = target_of(entry)?;
-            let change = self.change_job("take back a rebuild", &target, |job| job.lapse(now)).await?;
-            taken.extend(change.filter(|(_, lapsed)| *lapsed).map(|(job, _)| (target, job)));
+            let change = async {
+                self.change_job("take back a rebuild", &target_of(entry)?, |job| job.lapse(now)).await
+            };
+            match change.await {
+                Ok(change) => taken += u64::from(change.is_some_and(|(_, lapsed)| lapsed)),
+                Err(error) if is_unreadable(&error) => {
+                    tracing::error!(%error, "a rebuild whose lease has lapsed cannot be read and is passed over");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(taken)
     }
 
-    /// Queues again what lapsed leases left behind, and tells consumers; how many rebuilds.
+    /// Queues again what lapsed leases left behind; how many rebuilds. Consumers are told of those, and again of what was
+    /// not taken up since they were told.
     pub(super) async fn requeue_rebuilds(&self) -> Result<u64, Error> {
         let now = self.clock.now();
-        let lapsed = Stretch::until(key::REBUILD_LEASES, key::hashed_until(now), usize::MAX);
-        let lapsed = self.table.query("look for lapsed rebuilds", lapsed).await?;
+        let lapsed = Stretch::until(key::REBUILD_LEASES, key::hashed_until(now), REQUEUED);
+        let lapsed = self.table.query(REQUEUE, lapsed).await?;
         let taken = self.take_back_rebuilds(&lapsed, now).await?;
-        for (target, job) in &taken {
-            if job.state == RebuildState::Queued {
-                self.announce(target).await?;
+        if self.queue.is_some() {
+            let told = now.checked_sub(ANNOUNCED_AGAIN).unwrap_or(Timestamp::MIN).as_microsecond();
+            for entry in self.table.query(REQUEUE, Stretch::whole(key::REBUILDS, REQUEUED)).await? {
+                if entry.find_number::<i64>(ANNOUNCED)?.is_none_or(|at| at <= told) {
+                    self.announce_again(&entry, now).await?;
+                }
             }
         }
-        Ok(taken.len() as u64)
+        Ok(taken)
+    }
+
+    /// Tells consumers of what waits at this place of the queue. It is noted after they were told, so that it is tried
+    /// again if that fails.
+    async fn announce_again(&self, place: &Item, now: Timestamp) -> Result<(), Error> {
+        let job = async {
+            let target = target_of(place)?;
+            Ok(self.job(REQUEUE, &target).await?.map(|stored| (target, stored.job)))
+        };
+        match job.await {
+            Ok(Some((target, job))) if job.state == RebuildState::Queued => {
+                self.announce(&target, &job).await?;
+                let edit = Edit::default().set(ANNOUNCED, micros(now)).only_if_there();
+                self.table.update(REQUEUE, &place.key()?, edit).await.map(drop)
+            }
+            // It was begun meanwhile.
+            Ok(_) => Ok(()),
+            Err(error) if is_unreadable(&error) => {
+                tracing::error!(%error, "a rebuild that waits cannot be read and is passed over");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns once there may be a rebuild to claim, or after `at_most`.
     pub(super) async fn await_rebuild(&self, at_most: Duration) {
         let deadline = Instant::now() + at_most;
-        loop {
+        while pause_until(deadline).await {
             let lapsed = Stretch::until(key::REBUILD_LEASES, key::hashed_until(self.clock.now()), 1);
             let waiting = Stretch::whole(key::REBUILDS, 1);
-            if self.looks_ready("look for rebuilds", waiting, lapsed).await || !pause_until(deadline).await {
+            if self.looks_ready("look for rebuilds", waiting, lapsed).await {
                 return;
             }
         }

@@ -3,7 +3,7 @@
 use super::DynamoCatalog;
 use super::entries::{Change, Stored, micros, released};
 use crate::TTL_ATTRIBUTE;
-use crate::table::item::number;
+use crate::table::item::{number, text};
 use crate::table::{Condition, Edit, Item, Key, Transaction, Turns, key, token};
 use aiv1_model::{Experiment, ExperimentId, Submission};
 use aiv1_store::{Entry, Error, KEY_LIFETIME, NewExperiment, Submitted};
@@ -46,7 +46,8 @@ impl DynamoCatalog {
                 };
                 let stored = Stored::new(Entry::submitted(new, last.unwrap_or(0).saturating_add(1), now));
                 let mut change = added(&stored, last)?;
-                count_codec(&mut change.transaction, found.contains_key(&codec), &stored.entry.experiment);
+                let (known, experiment) = (found.contains_key(&codec), &stored.entry.experiment);
+                count_codec(&mut change.transaction, known, experiment, Vec::new());
                 if let Some((item, condition)) = remember {
                     change.transaction.put_if(item, condition);
                 }
@@ -99,15 +100,23 @@ pub(super) fn added(stored: &Stored, last: Option<u64>) -> Result<Change, Error>
     Change::of(None, stored, counts)
 }
 
-/// Counts an experiment of a codec, which is added if it is new.
-pub(super) fn count_codec(transaction: &mut Transaction, known: bool, experiment: &Experiment) {
+/// Counts an experiment of a codec, which is added if it is new, and notes what was learned of it.
+pub(super) fn count_codec(
+    transaction: &mut Transaction,
+    known: bool,
+    experiment: &Experiment,
+    learned: Vec<(&'static str, String)>,
+) {
     let Submission { source, codec: name, .. } = &experiment.submission;
     let key = Key::codec(source);
     if known {
-        transaction.update(key, Edit::default().add("experiments", 1).only_if_there());
+        let edit = Edit::default().add("experiments", 1).only_if_there();
+        let edit = learned.into_iter().fold(edit, |edit, (name, said)| edit.set(name, text(said)));
+        transaction.update(key, edit);
         return;
     }
     let codec = Item::new(&key).text("name", name).text("first_seen", experiment.submitted_at.to_string());
+    let codec = learned.into_iter().fold(codec, |codec, (name, said)| codec.text(name, said));
     transaction.put_if(codec.number("experiments", 1), Condition::Absent);
     // The number of its first experiment is its own place among codecs, and tells their order.
     let place = Key::new(key::CODECS, u128::from(experiment.number));

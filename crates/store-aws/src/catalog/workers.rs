@@ -18,6 +18,7 @@ const SEEN: &str = "last_seen";
 const ENDED: &str = "ended";
 const HOLDS: &str = "holds";
 const INDEXED: &str = "indexed_at";
+const ASKED: &str = "asked_at";
 
 /// How much later a worker may have been heard of than the index says.
 const INDEX_GRAIN: SignedDuration = SignedDuration::from_hours(1);
@@ -39,6 +40,8 @@ pub(super) struct Worker {
     ended: u64,
     pub(super) holds: Option<ExperimentId>,
     indexed: Option<Timestamp>,
+    /// When it asked for work last: a request that it made before is not heard any more.
+    asked: Option<Timestamp>,
 }
 
 impl Worker {
@@ -49,11 +52,18 @@ impl Worker {
         };
         let holds = item.find_text(HOLDS)?.map(|id| ExperimentId::try_from(id.to_owned()));
         Ok(Self {
-            info: item.find_text(INFO)?.map(|_| item.document(INFO)).transpose()?,
+            info: item.find_text(INFO)?.and_then(|_| match item.document(INFO) {
+                Ok(info) => Some(info),
+                Err(error) => {
+                    tracing::error!(%error, "what is known of a worker cannot be read");
+                    None
+                }
+            }),
             seen: time(SEEN)?,
             ended: item.find_number(ENDED)?.unwrap_or(0),
             holds: holds.transpose().map_err(|error| item.damaged(HOLDS, &error))?,
             indexed: time(INDEXED)?,
+            asked: time(ASKED)?,
         })
     }
 
@@ -63,9 +73,15 @@ impl Worker {
     }
 
     /// Whether asking for work is worth noting.
-    pub(super) fn is_news(&self, info: &WorkerInfo, now: Timestamp) -> bool {
+    pub(super) fn is_news(&self, info: &WorkerInfo, asked_at: Timestamp, now: Timestamp) -> bool {
         let fresh = now.checked_sub(SEEN_GRAIN).unwrap_or(Timestamp::MIN);
-        self.info.as_ref() != Some(info) || self.seen.is_none_or(|seen| seen <= fresh)
+        let known = self.info.as_ref() == Some(info) && self.asked == Some(asked_at);
+        !known || self.seen.is_none_or(|seen| seen <= fresh)
+    }
+
+    /// Whether it has asked again after it asked at this time.
+    pub(super) fn has_asked_since(&self, asked_at: Timestamp) -> bool {
+        self.asked.is_some_and(|latest| latest > asked_at)
     }
 }
 
@@ -81,17 +97,19 @@ pub(super) fn ends(now: Timestamp, published: bool) -> Edit {
     if published { edit.add(ENDED, 1) } else { edit }
 }
 
-/// Notes a worker that asks for work, and what it was given, in a transaction of which this is a part.
+/// Notes a worker that asked for work, and what it is given, in a transaction of which this is a part. It fails if the
+/// worker has asked again or was given something since it was read.
 pub(super) fn ask(
     transaction: &mut Transaction,
     known: &Worker,
     info: &WorkerInfo,
     given: Option<&ExperimentId>,
-    now: Timestamp,
+    (asked_at, now): (Timestamp, Timestamp),
 ) -> Result<(), Error> {
     let mut edit = seen(now).set(INFO, text(write_document("a worker", info)?));
+    edit = edit.set(ASKED, micros(asked_at)).only_if(ASKED, known.asked.map(micros)).only_if(HOLDS, None);
     if let Some(id) = given {
-        edit = edit.set(HOLDS, text(id.as_str())).only_if(HOLDS, None);
+        edit = edit.set(HOLDS, text(id.as_str()));
     }
     if known.indexed.is_none_or(|indexed| is_old(indexed, now)) {
         edit = edit.set(INDEXED, micros(now)).only_if(INDEXED, known.indexed.map(micros));

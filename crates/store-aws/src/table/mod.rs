@@ -15,9 +15,9 @@ pub(crate) use key::Key;
 pub(crate) use transaction::{Condition, Edit, Transaction};
 pub(crate) use turns::Turns;
 
+use crate::sdk::failed;
 use aiv1_store::Error;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, Select};
 use futures_util::future::try_join_all;
@@ -34,6 +34,14 @@ const BATCH: usize = 100;
 /// look and another try; anything else would fail again.
 const AGAIN: [&str; 4] =
     ["ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
+/// The attribute that changes with every change of an item, so that a write can be conditional on what was read. It is the
+/// token of the transaction that wrote it.
+pub(crate) const MARK: &str = "mark";
+/// The attribute of what is kept whole, as JSON.
+pub(crate) const DOCUMENT: &str = "document";
+/// The attribute that counts changes.
+pub(crate) const REVISION: &str = "revision";
 
 /// One table.
 #[derive(Clone, Debug)]
@@ -240,7 +248,26 @@ impl Table {
         }
     }
 
-    /// Makes the table as `template.yaml` does: for tests and emulators.
+    /// [`Self::commit`] of a transaction that marks the item `marked` with its token. If the answer was lost, and the SDK's
+    /// next try met a conflict or nobody at all, the mark tells that it was made.
+    pub(crate) async fn commit_marked(
+        &self,
+        action: &'static str,
+        token: &str,
+        transaction: Transaction,
+        marked: &Key,
+    ) -> Result<bool, Error> {
+        let made = self.commit(action, token, transaction).await;
+        if let Ok(true) = made {
+            return made;
+        }
+        match self.get(action, marked).await {
+            Ok(Some(item)) if item.find_text(MARK).is_ok_and(|mark| mark == Some(token)) => Ok(true),
+            _ => made,
+        }
+    }
+
+    /// Makes the table with the keys that `template.yaml` gives it, without its TTL: for tests and emulators.
     pub(crate) async fn create(&self) -> Result<(), Error> {
         use aws_sdk_dynamodb::types::{
             AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -264,12 +291,4 @@ impl Table {
 /// The number of an attribute that nobody else will choose: the token of a transaction and the mark of what it wrote.
 pub(crate) fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
-}
-
-/// For `map_err`: what was tried, and the whole of what the SDK says, request id included.
-fn failed<E, R>(action: &'static str) -> impl FnOnce(SdkError<E, R>) -> Error
-where
-    SdkError<E, R>: std::error::Error,
-{
-    move |error| Error::backend(action)(DisplayErrorContext(&error).to_string())
 }

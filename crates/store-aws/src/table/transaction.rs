@@ -111,11 +111,6 @@ impl Edit {
         self
     }
 
-    /// Whether it changes nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.add.is_empty() && self.remove.is_empty()
-    }
-
     /// The expression, the condition, and what their names and values stand for.
     pub(crate) fn parts(self) -> EditParts {
         let Self { set, add, remove, condition, mut names, mut values } = self;
@@ -180,11 +175,6 @@ impl Transaction {
     /// Edits an item.
     pub(crate) fn update(&mut self, key: Key, edit: Edit) {
         self.changes.push(Change::Update(key, edit));
-    }
-
-    /// Whether it changes nothing.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.changes.is_empty()
     }
 
     /// The other's changes as well.

@@ -4,11 +4,11 @@
 use aiv1_store::Error;
 use std::time::Duration;
 
-/// Most tries of one change. With the pauses between them about ten seconds.
+/// Most tries of one change. With the pauses between them, ten seconds or so.
 const MAX_TURNS: u32 = 60;
 
 /// The longest pause after the first try; it doubles with every try.
-const FIRST_PAUSE: Duration = Duration::from_millis(8);
+const FIRST_PAUSE: Duration = Duration::from_millis(16);
 
 /// The longest pause of all.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
@@ -34,10 +34,9 @@ impl Turns {
     pub(crate) async fn next(&mut self) -> Result<(), Error> {
         self.lost += 1;
         if self.lost >= MAX_TURNS {
-            let reason = format!("others were first {MAX_TURNS} times; ask again later");
-            return Err(Error::backend(self.action)(reason));
+            return Err(Error::Contended { action: self.action, times: MAX_TURNS });
         }
-        let most = FIRST_PAUSE.saturating_mul(1 << self.lost.min(10)).min(LONGEST_PAUSE);
+        let most = FIRST_PAUSE.saturating_mul(1 << (self.lost - 1).min(10)).min(LONGEST_PAUSE);
         tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
         Ok(())
     }

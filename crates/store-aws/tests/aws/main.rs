@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
 mod contract;
+mod damage;
 mod faults;
 mod objects;
 mod pieces;

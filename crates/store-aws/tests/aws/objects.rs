@@ -1,6 +1,5 @@
-//! Objects beyond what every backend promises: what is sent in parts, what is read again when a connection breaks, and what
-
-//! no link is made for.
+//! Objects beyond what every backend promises: what is sent in parts, what is read again when a connection breaks, and for
+//! what no link is made.
 
 use crate::support::objects::Server;
 use crate::support::open_on;
@@ -149,6 +148,19 @@ async fn half_an_object_is_an_error_and_never_an_object() {
     assert!(behind.blobs.download(&key, &to, 1 << 30).await.is_err());
     assert_eq!(std::fs::read_to_string(&to).unwrap(), "what was there");
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1, "a part of it was left beside");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_is_not_what_its_name_says_is_damaged() {
+    let behind = behind(|_| None).await;
+    let scratch = tempfile::tempdir().unwrap();
+    let (key, to) = (BlobKey::object(ObjectKind::Stream, Digest::of(b"these")), scratch.path().join("to"));
+    let put = behind.direct.put_object().bucket(BUCKET).key(key.path());
+    put.body(Bytes::from_static(b"those").into()).send().await.unwrap();
+    let whole = behind.blobs.get(&key, 100).await;
+    assert!(matches!(whole, Err(Error::Damaged { .. })), "{whole:?}");
+    assert!(matches!(behind.blobs.download(&key, &to, 100).await, Err(Error::Damaged { .. })));
+    assert!(!to.exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

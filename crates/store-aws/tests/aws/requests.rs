@@ -1,6 +1,6 @@
 //! What the catalog asks its table for: how many requests each thing costs, and that it never scans.
 
-use crate::support::table::behind;
+use crate::support::table::{behind, table};
 use aiv1_model::Arm;
 use aiv1_store::contract::fixtures::{self, beat, clip, experiment, experiment_of, phase, success, worker};
 use aiv1_store::{LEASE, Order, Query, Rebuild};
@@ -23,6 +23,12 @@ fn asked(proxy: &FaultProxy) -> BTreeMap<String, usize> {
 
 fn calls<const N: usize>(calls: [(&str, usize); N]) -> BTreeMap<String, usize> {
     calls.into_iter().map(|(operation, times)| (operation.to_owned(), times)).collect()
+}
+
+/// How many changes a request makes at once: DynamoDB admits 100.
+fn changes(body: &str) -> usize {
+    let request: serde_json::Value = serde_json::from_str(body).unwrap();
+    request["TransactItems"].as_array().map_or(0, Vec::len)
 }
 
 #[tokio::test]
@@ -68,6 +74,9 @@ async fn each_thing_costs_a_few_requests_however_much_there_is() {
 
     catalog.wait_for_work(Duration::from_mins(1)).await;
     assert_eq!(asked(&proxy), calls([("Query", 2)]), "a look for work");
+    catalog.overview().await.unwrap();
+    let overview = calls([("BatchGetItem", 4), ("GetItem", 3), ("Query", 8)]);
+    assert_eq!(asked(&proxy), overview, "what the front page shows beside its list");
 }
 
 #[tokio::test]
@@ -150,9 +159,43 @@ async fn nothing_is_ever_scanned_and_nothing_called_that_a_role_need_not_allow()
     catalog.overview().await.unwrap();
     catalog.requeue_lapsed().await.unwrap();
     catalog.set_paused(true).await.unwrap();
+    let most = proxy.asked().iter().map(|asked| changes(&asked.body)).max();
+    assert!(most.is_some_and(|most| (31..=100).contains(&most)), "a transaction of {most:?} changes");
     for operation in asked(&proxy).keys() {
         // A transaction needs the rights of what is in it, none of its own.
         let allowed = TABLE_CALLS.contains(&operation.as_str()) || operation == "TransactWriteItems";
         assert!(allowed, "{operation} is not among {TABLE_CALLS:?}");
     }
+}
+
+#[tokio::test]
+async fn imported_experiments_are_listed_with_their_records_and_none_is_in_progress() {
+    let clock = fixtures::clock();
+    let (_, from) = table(&clock).await;
+    for n in 0..3 {
+        from.catalog().submit(&experiment(n)).await.unwrap();
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    let work = from.catalog().claim(&worker("one")).await.unwrap().unwrap();
+    let result = success(&work.experiment.submission, Some(-5.0));
+    let ended = from.catalog().end(&work.experiment.id, &work.holder, &result).await.unwrap();
+    let record = from.catalog().record(&ended.id).await.unwrap();
+    let held = from.catalog().claim(&worker("one")).await.unwrap().unwrap().experiment;
+    let waiting = from.catalog().experiment(&experiment(2).submission.id()).await.unwrap().unwrap();
+
+    let (_, to) = table(&clock).await;
+    let batch = vec![(waiting, None), (ended.clone(), record.clone()), (held.clone(), None)];
+    assert_eq!(to.import(batch.clone()).await.unwrap(), 3);
+    assert_eq!(to.import(batch).await.unwrap(), 0, "known already");
+    let catalog = to.catalog();
+    let counts = catalog.counts().await.unwrap();
+    assert_eq!((counts.successful, counts.queued, counts.in_progress, counts.total), (1, 2, 0, 3));
+    assert_eq!(catalog.record(&ended.id).await.unwrap(), record);
+    let codec = catalog.codec(&ended.submission.source).await.unwrap().unwrap();
+    assert_eq!((codec.experiments, codec.declaration.is_some(), codec.decoder.is_some()), (3, true, true));
+    assert_eq!(catalog.milestones().await.unwrap().len(), 1);
+    let best = Query { order: Order::Best, ..Query::default() };
+    assert_eq!(catalog.list(&best).await.unwrap().experiments[0].id, ended.id);
+    let next = catalog.claim(&worker("two")).await.unwrap().unwrap();
+    assert_eq!(next.experiment.id, held.id, "the longest-waiting");
 }

@@ -6,7 +6,9 @@ use aiv1_store::{Rebuild, RebuildMessage, SystemClock};
 use aiv1_store_aws::{AwsStore, Config, Fleet, FleetError, LAB_TAG, Parameters};
 use aiv1_test_servers::{Fault, FaultProxy, Ministack};
 use aws_sdk_ssm::types::ParameterType;
+use jiff::SignedDuration;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_asked_for_is_announced_and_the_message_names_it() {
@@ -28,6 +30,75 @@ async fn a_rebuild_asked_for_is_announced_and_the_message_names_it() {
     assert_eq!(bodies.len(), 1);
     let told: RebuildMessage = serde_json::from_str(bodies[0]).unwrap();
     assert_eq!(told.rebuild, rebuild);
+}
+
+/// How many messages were sent, and whether the queue took them, since the last time.
+fn sent(proxy: &FaultProxy) -> Vec<bool> {
+    let asked = proxy.asked();
+    proxy.forget();
+    let messages = asked.iter().filter(|asked| asked.target == "AmazonSQS.SendMessage");
+    messages.map(|asked| asked.fault.is_none()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_hear_of_what_waits_until_somebody_takes_it_up() {
+    const REFUSED: Fault = Fault::Answer {
+        status: 400,
+        content_type: "application/x-amz-json-1.0",
+        body: r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}"#,
+    };
+    let server = Ministack::start();
+    let sqs = aws_sdk_sqs::Client::new(&loader(&server.endpoint()).load().await);
+    let queue = sqs.create_queue().queue_name("rebuilds").send().await.unwrap().queue_url.unwrap();
+    let away = Arc::new(AtomicBool::new(false));
+    let is_away = Arc::clone(&away);
+    let proxy = FaultProxy::start(&server.endpoint(), move |asked| {
+        let refused = asked.target == "AmazonSQS.SendMessage" && is_away.load(Ordering::Relaxed);
+        refused.then_some(REFUSED)
+    });
+    let (clock, table) = (fixtures::clock(), "lab".to_owned());
+    let config = Config { table, bucket: "unused".to_owned(), rebuild_queue: Some(queue), parameters: None };
+    let store = AwsStore::open(&clients(&proxy.endpoint()).await, &config, Arc::clone(&clock) as _);
+    store.create_table().await.unwrap();
+    let (catalog, lease) = (store.catalog(), SignedDuration::from_mins(1));
+    let target = |n| Rebuild::Bundle { experiment: fixtures::submission(n).id() };
+
+    catalog.request_rebuild(&target(1)).await.unwrap();
+    catalog.request_rebuild(&target(1)).await.unwrap();
+    assert_eq!(sent(&proxy), [true], "a crowd that asks is one message");
+    clock.advance(SignedDuration::from_secs(5));
+    catalog.request_rebuild(&target(1)).await.unwrap();
+    assert_eq!(sent(&proxy), [true], "asked for again after a while");
+    catalog.requeue_lapsed().await.unwrap();
+    assert!(sent(&proxy).is_empty(), "told a moment ago");
+
+    catalog.begin_rebuild(&target(1), lease).await.unwrap().unwrap();
+    clock.advance(lease);
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 1);
+    assert_eq!(sent(&proxy), [true], "the one that was lost");
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 0);
+    assert!(sent(&proxy).is_empty());
+    clock.advance(SignedDuration::from_mins(10));
+    catalog.requeue_lapsed().await.unwrap();
+    assert_eq!(sent(&proxy), [true], "nobody has taken it up");
+
+    // Lost consumers, and no queue to say so: each is announced once there is one again.
+    for n in 1..=2 {
+        catalog.request_rebuild(&target(n)).await.unwrap();
+        catalog.begin_rebuild(&target(n), lease).await.unwrap().unwrap();
+    }
+    sent(&proxy);
+    clock.advance(lease);
+    away.store(true, Ordering::Relaxed);
+    assert!(catalog.requeue_lapsed().await.is_err());
+    assert!(catalog.request_rebuild(&target(3)).await.is_err());
+    assert!(sent(&proxy).iter().all(|taken| !taken));
+    away.store(false, Ordering::Relaxed);
+    assert_eq!(catalog.requeue_lapsed().await.unwrap(), 0);
+    assert_eq!(sent(&proxy), [true, true]);
+    clock.advance(SignedDuration::from_mins(5));
+    catalog.requeue_lapsed().await.unwrap();
+    assert_eq!(sent(&proxy), [true; 3]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,7 +162,8 @@ async fn machines_are_those_of_the_lab_and_found_by_either_name() {
     assert_eq!(names, [("i-0aaaaaaaaaaaaaaaa", true), ("i-0bbbbbbbbbbbbbbbb", false)]);
     assert_eq!(machines[0].seen.unwrap().as_second(), 1_767_323_045);
     assert!(proxy.asked()[0].body.contains(&format!(r#""Key":"tag:{LAB_TAG}","Values":["test"]"#)));
-    assert_eq!(fleet.find("ip-10-0-0-2").await.unwrap(), machines[1]);
+    assert_eq!(fleet.find("ip-10-0-0-1").await.unwrap(), machines[0]);
+    assert!(matches!(fleet.find("ip-10-0-0-2").await, Err(FleetError::Offline { .. })));
     assert_eq!(fleet.find("i-0aaaaaaaaaaaaaaaa").await.unwrap(), machines[0]);
     let missing = fleet.find("i-0").await.unwrap_err();
     assert!(matches!(missing, FleetError::NoMachine { .. }));
