@@ -25,11 +25,14 @@ pub enum Fault {
         /// Its body.
         body: &'static str,
     },
+    /// The server never sees it, and nothing is answered: the connection stays open.
+    Silent,
     /// The connection is cut before the server sees the request.
     CutBefore,
     /// The server does what was asked; the connection is cut instead of its answer.
     CutAfter,
-    /// The server does what was asked; half of the answer's body arrives, then the connection is cut.
+    /// The server does what was asked; half of the answer's body arrives, then the connection is cut. Of an answer without
+    /// a body nothing arrives.
     Truncated,
 }
 
@@ -175,6 +178,7 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Result<Response<
     let fault = asked.fault.clone();
     state.asked.lock().unwrap().push(asked);
     match fault {
+        Some(Fault::Silent) => return std::future::pending().await,
         Some(Fault::CutBefore) => return Err(cut()),
         Some(Fault::Answer { status, content_type, body }) => {
             let answer = Response::builder().status(status).header("content-type", content_type);
@@ -187,6 +191,7 @@ async fn pass(state: Arc<State>, request: Request<Incoming>) -> Result<Response<
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     match fault {
         Some(Fault::CutAfter) => Err(cut()),
+        Some(Fault::Truncated) if body.is_empty() => Err(cut()),
         Some(Fault::Truncated) => {
             // Announced whole, whatever way the server sent it.
             parts.headers.remove("transfer-encoding");

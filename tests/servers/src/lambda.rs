@@ -5,6 +5,7 @@ use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader, Read};
@@ -17,16 +18,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::{mpsc as queue, oneshot};
 
-/// How long an invocation may take on a busy machine; functions are told the same as their deadline.
+/// How long an invocation may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 const API: &str = "/2018-06-01/runtime";
+/// Most bytes of an answer that Lambda takes.
+const MAX_ANSWER_BYTES: usize = 6_291_556;
 
 /// How an invocation ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The function answered with this JSON.
     Answered(Value),
-    /// It reported an error: `errorType`, `errorMessage`.
+    /// It reported an error (`errorType`, `errorMessage`), or answered what Lambda does not take.
     Failed {
         /// What kind of error.
         kind: String,
@@ -37,11 +40,11 @@ pub enum Outcome {
     Ended,
 }
 
-/// A function that runs; dropping it ends it.
+/// A function that runs, and between invocations is stopped as Lambda stops it; dropping it ends it.
 #[derive(Debug)]
 pub struct Lambda {
     child: Child,
-    events: queue::UnboundedSender<(String, String)>,
+    events: queue::UnboundedSender<Invocation>,
     outcomes: mpsc::Receiver<Outcome>,
     invocations: u32,
     said: Arc<Mutex<Vec<String>>>,
@@ -59,7 +62,8 @@ impl Lambda {
         let (events, waiting) = queue::unbounded_channel();
         let (report, outcomes) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
-        let api = Arc::new(Api { waiting: AsyncMutex::new(waiting), report: report.clone() });
+        let current = Mutex::default();
+        let api = Arc::new(Api { waiting: AsyncMutex::new(waiting), current, report: report.clone() });
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -83,15 +87,26 @@ impl Lambda {
         Self { child, events, outcomes, invocations: 0, said, readers, _stop: stop }
     }
 
-    /// Invokes the function with an event and waits for what comes of it.
+    /// Invokes the function with an event and waits for what comes of it. Its deadline is far away.
     pub fn invoke(&mut self, event: &Value) -> Outcome {
+        self.invoke_within(event, PATIENCE)
+    }
+
+    /// The same with a deadline that is `time` away. The function is told of it; what does not heed it is not ended here.
+    pub fn invoke_within(&mut self, event: &Value, time: Duration) -> Outcome {
         self.invocations += 1;
+        self.signal(Signal::CONT);
         let id = format!("00000000-0000-4000-8000-{:012}", self.invocations);
         // A process that has ended takes none; then that is the outcome.
-        let _ = self.events.send((id, event.to_string()));
-        self.outcomes
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("no answer: {:#?}", self.said.lock().unwrap()))
+        let _ = self.events.send(Invocation { id, event: event.to_string(), time });
+        let outcome = self.outcomes.recv_timeout(PATIENCE);
+        self.signal(Signal::STOP);
+        outcome.unwrap_or_else(|_| panic!("no answer: {:#?}", self.said.lock().unwrap()))
+    }
+
+    fn signal(&self, signal: Signal) {
+        // Gone already, where it ended by itself.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// The most memory it has had resident, in bytes.
@@ -143,8 +158,17 @@ fn keep_lines(
     })
 }
 
+#[derive(Debug)]
+struct Invocation {
+    id: String,
+    event: String,
+    time: Duration,
+}
+
 struct Api {
-    waiting: AsyncMutex<queue::UnboundedReceiver<(String, String)>>,
+    waiting: AsyncMutex<queue::UnboundedReceiver<Invocation>>,
+    /// Id of the invocation that is under way.
+    current: Mutex<Option<String>>,
     report: mpsc::Sender<Outcome>,
 }
 
@@ -170,24 +194,47 @@ impl Api {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
         let path = path.strip_prefix(API).unwrap_or_default();
-        let outcome = match (method, path) {
+        let (code, outcome) = match (method, path) {
             (Method::GET, "/invocation/next") => return self.next().await,
-            (Method::POST, "/init/error") => failed(&body),
-            (Method::POST, path) if path.ends_with("/error") => failed(&body),
-            (Method::POST, path) if path.ends_with("/response") => {
-                Outcome::Answered(serde_json::from_slice(&body).unwrap_or(Value::Null))
+            (Method::POST, "/init/error") => (202, failed(&body)),
+            (Method::POST, path) => {
+                let named = path.strip_prefix("/invocation/").and_then(|path| path.split_once('/'));
+                let Some((id, what @ ("response" | "error"))) = named else { return status(404) };
+                self.ended(id, what, &body)
             }
             _ => return status(404),
         };
         // The test may have stopped listening.
         let _ = self.report.send(outcome);
-        status(202)
+        status(code)
+    }
+
+    /// What came of an invocation, and what the function is told.
+    fn ended(&self, id: &str, what: &str, body: &Bytes) -> (u16, Outcome) {
+        let refused = |code, kind: &str, message| (code, Outcome::Failed { kind: kind.to_owned(), message });
+        let Some(current) = self.current.lock().unwrap().take_if(|current| *current == id) else {
+            return refused(400, "InvalidRequestID", format!("{id} is not under way"));
+        };
+        if what == "error" {
+            return (202, failed(body));
+        }
+        if body.len() > MAX_ANSWER_BYTES {
+            let message = format!("{current}: {} bytes, at most {MAX_ANSWER_BYTES} are taken", body.len());
+            return refused(413, "Function.ResponseSizeTooLarge", message);
+        }
+        match serde_json::from_slice(body) {
+            Ok(answer) => (202, Outcome::Answered(answer)),
+            Err(error) => refused(400, "Runtime.InvalidResponse", format!("{current}: no JSON: {error}")),
+        }
     }
 
     /// The next event, once there is one.
     async fn next(&self) -> Response<Full<Bytes>> {
-        let Some((id, event)) = self.waiting.lock().await.recv().await else { return status(410) };
-        let deadline = (SystemTime::now() + PATIENCE).duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let Some(Invocation { id, event, time }) = self.waiting.lock().await.recv().await else {
+            return status(410);
+        };
+        *self.current.lock().unwrap() = Some(id.clone());
+        let deadline = (SystemTime::now() + time).duration_since(UNIX_EPOCH).unwrap().as_millis();
         Response::builder()
             .header("lambda-runtime-aws-request-id", id)
             .header("lambda-runtime-deadline-ms", deadline.to_string())

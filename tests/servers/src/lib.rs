@@ -6,7 +6,8 @@
 //! test's process, but it needs another version of the crate that links `SQLite` than the embedded store does, and a binary
 //! can link only one.
 //!
-//! What none of them shows: IAM policies being enforced, lifecycle rules taking effect, SSM Run Command.
+//! What none of them shows: lifecycle rules taking effect, SSM Run Command; and of IAM only what ministack evaluates: the
+//! policies of users, and of a function's role.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test's helper reports by panicking")]
 
 mod fault;

@@ -1,7 +1,9 @@
 //! The servers come up, answer, fail by plan, and end with whoever started them.
 #![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
-use aiv1_test_servers::{Dynamo, Fault, FaultProxy, Ministack, S3, seeded};
+use aiv1_test_servers::{Dynamo, Fault, FaultProxy, Lambda, Ministack, Outcome, S3, seeded};
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 async fn status(url: &str) -> u16 {
@@ -57,6 +59,9 @@ async fn every_fault_is_what_the_client_sees() {
     proxy.forget();
     assert_eq!(proxy.asked(), []);
     drop(proxy);
+    let proxy = FaultProxy::start(&server.endpoint(), |_| Some(Fault::Truncated));
+    let empty = reqwest::Client::new().head(proxy.endpoint() + "/_ministack/health").send().await;
+    assert!(empty.is_err(), "nothing of an answer without a body arrives");
 }
 
 #[test]
@@ -76,6 +81,54 @@ fn the_same_seed_fails_the_same_requests() {
     assert_ne!(run(1), run(2));
     let failed = run(1).iter().flatten().count();
     assert!((200..400).contains(&failed), "{failed} of 1000");
+}
+
+/// Answers as its events say.
+const FUNCTION: &str = r#"#!/bin/bash
+ask() {
+    exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
+    printf '%s HTTP/1.1\r\nhost: lambda\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s' "$1" "${#2}" "$2" >&3
+    mapfile -t <&3
+    exec 3>&-
+}
+id() {
+    for line in "${MAPFILE[@]}"; do
+        [[ $line == lambda-runtime-aws-request-id:* ]] && id=${line#*: } && id=${id%$'\r'}
+    done
+    true
+}
+while ask "GET /2018-06-01/runtime/invocation/next" "" && id; do
+    answer='{"answer": 1}'
+    case ${MAPFILE[-1]} in
+        '"stale"') id=00000000-0000-4000-8000-000000000000 ;;
+        '"text"') answer=text ;;
+        '"large"') printf -v answer '%6291557s' '' ;;
+    esac
+    ask "POST /2018-06-01/runtime/invocation/$id/response" "$answer"
+    echo "told ${MAPFILE[0]}"
+done
+"#;
+
+#[test]
+fn lambda_takes_one_answer_to_what_is_under_way_that_is_json_and_not_too_large() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("function");
+    std::fs::write(&program, FUNCTION).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut lambda = Lambda::start(&program, &[]);
+    for (event, kind) in [
+        ("stale", "InvalidRequestID"),
+        ("text", "Runtime.InvalidResponse"),
+        ("large", "Function.ResponseSizeTooLarge"),
+    ] {
+        let Outcome::Failed { kind: failed, .. } = lambda.invoke(&json!(event)) else { panic!("{event}") };
+        assert_eq!(failed, kind, "{event}");
+    }
+    assert_eq!(lambda.invoke(&json!("well")), Outcome::Answered(json!({ "answer": 1 })));
+    // What it does after an answer waits for the next event, or comes never.
+    let said = lambda.stop();
+    let told: Vec<&str> = said.iter().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(told[..3], ["400", "400", "413"], "{said:#?}");
 }
 
 /// Runs itself again as the process that is killed.
