@@ -1,4 +1,4 @@
-//! A function that does what ours do not: it panics, answers too much, sets cookies. Run by `tests/runtime.rs`.
+//! A function that does what ours do not: it panics, answers too much or never, sets cookies. Run by `tests/runtime.rs`.
 
 use aiv1_lambda::Access;
 use aiv1_web::{Allowed, Services, Submits};
@@ -18,6 +18,8 @@ fn routes(services: Services) -> Router {
     Router::new()
         .route("/panic", get(panics))
         .route("/late-panic", get(panics_late))
+        .route("/broken", get(breaks))
+        .route("/never", get(async || std::future::pending::<()>().await))
         .route("/cookies", get(async || AppendHeaders([("set-cookie", "a=1"), ("set-cookie", "b=2")])))
         .route("/much", get(async || "0123456789".repeat(1 << 20)))
         .route("/noise", get(noise))
@@ -38,6 +40,12 @@ async fn panics() -> &'static str {
 async fn panics_late() -> Body {
     Body::from_stream(futures_util::stream::once(async {
         panic!("on purpose, late") as Result<Bytes, std::io::Error>
+    }))
+}
+
+async fn breaks() -> Body {
+    Body::from_stream(futures_util::stream::once(async {
+        Err::<Bytes, _>(std::io::Error::other("broken on purpose"))
     }))
 }
 

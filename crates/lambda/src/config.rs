@@ -16,15 +16,25 @@ pub const VARIABLES: [&str; 2] = [PUBLIC_URL, LOG];
 pub(crate) const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// Set by Lambda: what the function is called.
 pub(crate) const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
+/// Set by Lambda: where it runs.
+const REGION: &str = "AWS_REGION";
+/// Where an emulator of AWS listens, for every service.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 /// Set by Lambda.
-const OF_LAMBDA: [&str; 4] =
-    [RUNTIME_API, FUNCTION, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
+const OF_LAMBDA: [&str; 5] =
+    [RUNTIME_API, REGION, FUNCTION, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
 
 /// Refuses to go on where no Lambda has started the process: the runtime would panic.
 pub(crate) fn check_runs_in_lambda() -> Result<(), Error> {
     let missing = OF_LAMBDA.into_iter().find(|name| std::env::var_os(name).is_none());
     let unset = "set by Lambda: this program is run by Lambda, or by something that speaks its Runtime API";
     missing.map_or(Ok(()), |variable| Err(wrong(variable, "", unset)))
+}
+
+/// The region, and the address of an emulator if there is one.
+pub(crate) fn region_and_endpoint() -> (String, Option<String>) {
+    let text = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    (text(REGION).unwrap_or_default(), text(ENDPOINT).filter(|endpoint| !endpoint.is_empty()))
 }
 
 /// The address of the site.

@@ -3,9 +3,11 @@
 use crate::metrics::Metric;
 use crate::{BoxError, Error, Started, process};
 use aiv1_model::chain;
+use futures_util::FutureExt as _;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde_json::Value;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 use tracing::Instrument as _;
@@ -29,7 +31,7 @@ where
     Answer: Serialize,
 {
     process::run(async || {
-        let started = Started::from_environment().await?;
+        let started = Started::from_environment()?;
         let metrics = started.metrics.clone();
         let handler = make(started).map_err(Error::Begin)?;
         let handle = service_fn(async |event: LambdaEvent<Value>| {
@@ -37,8 +39,9 @@ where
             let invocation = Invocation { deadline: context.deadline(), request_id: context.request_id };
             let span = tracing::error_span!(target: "aiv1::invocation", "invocation", invocation = invocation.request_id);
             let begun = Instant::now();
-            let answer = handler(payload, invocation).instrument(span.clone()).await;
-            let failed = u64::from(answer.is_err());
+            let handling = async { handler(payload, invocation).await };
+            let handled = AssertUnwindSafe(handling.instrument(span.clone())).catch_unwind().await;
+            let failed = u64::from(!matches!(handled, Ok(Ok(_))));
             metrics.put(
                 &[],
                 &[
@@ -47,6 +50,8 @@ where
                     Metric::milliseconds("Duration", begun.elapsed()),
                 ],
             );
+            // A panic is the runtime's to report.
+            let answer = handled.unwrap_or_else(|panic| resume_unwind(panic));
             answer.map_err(|error| {
                 let error_message = chain(error.as_ref());
                 span.in_scope(|| tracing::error!(error = error_message, "the event is not handled"));

@@ -33,9 +33,6 @@ pub enum Error {
     /// An event that is no request.
     #[error("this function answers HTTP requests (API Gateway payload 2.0), but was sent {0}")]
     Foreign(String),
-    /// An answer that cannot be written as JSON.
-    #[error("the answer cannot be written")]
-    Answer(#[source] serde_json::Error),
     /// The system did not do something.
     #[error("cannot {action}")]
     System {

@@ -2,26 +2,34 @@
 
 use crate::consumer::serve;
 use crate::gateway::{self, Asked};
+use crate::instead::Instead;
 use crate::metrics::{Metric, Metrics};
 use crate::parameters::{Kept, Values};
 use crate::{Error, Started, process};
 use aiv1_model::chain;
-use aiv1_web::{Problem, Services, Site};
+use aiv1_web::{Services, Site, prefers_gzip};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION};
-use axum::http::{HeaderMap, Method};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
-use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use axum::response::Response;
+use futures_util::FutureExt as _;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::json;
 use serde_json::value::RawValue;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
+
+/// So long before Lambda ends the process, a request is answered that it could not be.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// What a function needs to know of who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +46,7 @@ pub fn http(access: Access, router: fn(Services) -> Router) -> ExitCode {
         let function = Function::start(access, router).await?;
         let answer = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
             let span = tracing::error_span!(target: "aiv1::invocation", "invocation", invocation = event.context.request_id);
-            function.answer(&event.payload, &event.context.request_id).instrument(span).await
+            function.answer(&event.payload, &event.context).instrument(span).await
         });
         serve(Runtime::new(answer).run().await)
     })
@@ -47,6 +55,7 @@ pub fn http(access: Access, router: fn(Services) -> Router) -> ExitCode {
 struct Function {
     /// For requests that show no token.
     open: Router,
+    services: Services,
     tokens: Option<Guarded>,
     metrics: Metrics,
     /// The first event has come.
@@ -55,9 +64,10 @@ struct Function {
 
 impl Function {
     async fn start(access: Access, router: fn(Services) -> Router) -> Result<Self, Error> {
-        let started = Started::from_environment().await?;
+        let started = Started::from_environment()?;
         let site = started.site().await?;
-        let open = mount(router, &started.services(&site, &Values::default()));
+        let services = started.services(&site, &Values::default());
+        let open = mount(router, &services);
         let metrics = started.metrics.clone();
         let tokens = match access {
             Access::Public => None,
@@ -69,58 +79,113 @@ impl Function {
                 current: Mutex::default(),
             }),
         };
-        Ok(Self { open, tokens, metrics, warm: AtomicBool::new(false) })
+        Ok(Self { open, services, tokens, metrics, warm: AtomicBool::new(false) })
     }
 
-    async fn answer(&self, event: &RawValue, invocation: &str) -> Result<Box<RawValue>, Diagnostic> {
+    async fn answer(&self, event: &RawValue, context: &Context) -> Result<Box<RawValue>, Diagnostic> {
         let begun = Instant::now();
         let cold = !self.warm.swap(true, Ordering::Relaxed);
-        let asked =
-            Asked::read(event).inspect_err(|error| tracing::error!(error = chain(error), "no request"));
-        let (method, takes_gzip, response) = match asked.map_err(|error| diagnostic(&error))?.into_request() {
-            Err(refused) => (Method::GET, false, refused.into_response()),
+        let asked = Asked::read(event).map_err(|error| {
+            tracing::error!(error = chain(&error), "no request");
+            Diagnostic { error_type: "aiv1::ForeignEvent".to_owned(), error_message: chain(&error) }
+        })?;
+        let (mut method, mut route) = (None, None);
+        let sent = match asked.into_request() {
+            Err(refused) => Err(refused),
             Ok(request) => {
-                let (method, takes_gzip) = (request.method().clone(), takes_gzip(request.headers()));
-                (method, takes_gzip, self.respond(request).await)
+                method = Some(request.method().clone());
+                self.in_time(request, context.deadline(), &mut route).await
             }
         };
-        let status = response.status();
-        let route = response.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
-        let request =
-            response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-        let written = gateway::write(response, takes_gzip).await;
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(instead) => self.send_instead(instead, method.clone()).await?,
+        };
         // Routes and statuses are no dimensions, but can be searched for: every combination would be a metric of its own.
         let properties = [
-            ("method", json!(method.as_str())),
+            ("method", json!(method.as_ref().map(Method::as_str))),
             ("route", json!(route)),
-            ("status", json!(status.as_u16())),
-            ("invocation", json!(invocation)),
-            ("request", json!(request)),
+            ("status", json!(sent.status.as_u16())),
+            ("invocation", json!(context.request_id)),
+            ("request", json!(sent.request)),
         ];
         self.metrics.put_with(
             &[],
             &[
                 Metric::count("Requests", 1),
-                Metric::count("ServerErrors", u64::from(status.is_server_error())),
+                Metric::count("ServerErrors", u64::from(sent.status.is_server_error())),
                 Metric::count("ColdStarts", u64::from(cold)),
                 Metric::milliseconds("Duration", begun.elapsed()),
             ],
             properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         );
-        written.map_err(|error| diagnostic(&error))
+        Ok(sent.answer)
     }
 
-    async fn respond(&self, request: Request) -> Response {
+    /// What the routes answer, whole; `route` is the one that did.
+    async fn in_time(
+        &self,
+        request: Request,
+        deadline: SystemTime,
+        route: &mut Option<String>,
+    ) -> Result<Sent, Instead> {
+        let takes_gzip = prefers_gzip(request.headers());
+        let answer = async {
+            let response = self.respond(request).await?;
+            *route = response.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+            Sent::of(response, takes_gzip).await
+        };
+        let left = deadline.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN);
+        match timeout(left, AssertUnwindSafe(answer).catch_unwind()).await {
+            Ok(Ok(sent)) => sent,
+            Ok(Err(_)) => Err(Instead::Failed("a panic while the answer was written".to_owned())),
+            Err(_) => {
+                tracing::error!(milliseconds = left.as_millis() as u64, "not answered in time");
+                Err(Instead::Late)
+            }
+        }
+    }
+
+    async fn respond(&self, request: Request) -> Result<Response, Instead> {
         let router = match &self.tokens {
-            Some(guarded) if request.headers().contains_key(AUTHORIZATION) => guarded.router().await,
+            Some(guarded) if request.headers().contains_key(AUTHORIZATION) => guarded.router().await?,
             _ => self.open.clone(),
         };
         let Ok(response) = router.oneshot(request).await;
-        response
+        Ok(response)
+    }
+
+    /// With all that is around a route's answer.
+    async fn send_instead(&self, instead: Instead, method: Option<Method>) -> Result<Sent, Diagnostic> {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method.unwrap_or_default();
+        let routes = aiv1_web::edge(Router::new().fallback(instead), &self.services);
+        let Ok(response) = routes.oneshot(request).await;
+        Sent::of(response, false).await.map_err(|instead| Diagnostic {
+            error_type: "aiv1::Answer".to_owned(),
+            error_message: format!("no answer can be written: {instead:?}"),
+        })
     }
 }
 
-/// For requests that show a token: the routes, made anew whenever tokens or settings were read again.
+/// An answer as it goes to the gateway.
+struct Sent {
+    status: StatusCode,
+    /// Id of the request.
+    request: Option<String>,
+    answer: Box<RawValue>,
+}
+
+impl Sent {
+    async fn of(response: Response, takes_gzip: bool) -> Result<Self, Instead> {
+        let (parts, body) = response.into_parts();
+        let answer = gateway::write(&parts, body, takes_gzip).await?;
+        let request = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        Ok(Self { status: parts.status, request, answer })
+    }
+}
+
+/// For requests that show a token: the routes, made anew whenever tokens or settings changed.
 struct Guarded {
     started: Started,
     site: Site,
@@ -130,30 +195,22 @@ struct Guarded {
 }
 
 impl Guarded {
-    async fn router(&self) -> Router {
-        let values = match self.parameters.current().await {
-            Ok(values) => values,
-            Err(error) => {
-                tracing::error!(error = chain(&error), "no token can be checked");
-                return mount(no_tokens, &self.started.services(&self.site, &Values::default()));
-            }
-        };
+    async fn router(&self) -> Result<Router, Instead> {
+        let values = self.parameters.current().await.map_err(|error| {
+            tracing::error!(error = chain(&error), "no token can be checked");
+            Instead::NoTokens
+        })?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*current {
-            Some((made_of, router)) if Arc::ptr_eq(made_of, &values) => router.clone(),
+        Ok(match &*current {
+            // Read again, they are mostly what they were, and the router has kept answers.
+            Some((made_of, router)) if *made_of == values => router.clone(),
             _ => {
                 let router = mount(self.router, &self.started.services(&self.site, &values));
                 *current = Some((values, router.clone()));
                 router
             }
-        }
+        })
     }
-}
-
-/// What answers while tokens cannot be checked: neither yes nor no.
-fn no_tokens(_: Services) -> Router {
-    let problem = || Problem::Unavailable("tokens cannot be checked just now; try again".to_owned());
-    Router::new().fallback(async move || problem().into_response())
 }
 
 /// The routes with all that is around them.
@@ -170,14 +227,4 @@ async fn keep_route(request: Request, next: Next) -> Response {
         response.extensions_mut().insert(route);
     }
     response
-}
-
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(ACCEPT_ENCODING).and_then(|accepted| accepted.to_str().ok());
-    accepted.is_some_and(|accepted| accepted.contains("gzip"))
-}
-
-fn diagnostic(error: &Error) -> Diagnostic {
-    let kind = if matches!(error, Error::Foreign(_)) { "aiv1::ForeignEvent" } else { "aiv1::Answer" };
-    Diagnostic { error_type: kind.to_owned(), error_message: chain(error) }
 }

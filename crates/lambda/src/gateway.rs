@@ -2,20 +2,24 @@
 //!
 //! An HTTP API decodes the path before it hands it over, a function URL does not: what cannot stand in a path is encoded
 //! again, what is encoded already stays. An HTTP API with a named stage leaves the stage in the path: it is taken off.
-//! The answer of a Lambda is bounded ([`MAX_ANSWER_BYTES`]), and a greater one would be answered with a bare 502: it is
-//! replaced by a problem document that says what to do.
+//! The answer of a Lambda is bounded ([`MAX_ANSWER_BYTES`]), and a greater one would be answered with a bare 502: a problem
+//! document says instead what to do (module `instead`).
 
 use crate::Error;
+use crate::instead::Instead;
+use aiv1_model::chain;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use http_body_util::LengthLimitError;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fmt::Write as _;
 
 /// Most bytes of an invocation's answer, its JSON included: Lambda takes 6 MiB and some hundred bytes.
@@ -60,21 +64,21 @@ impl Asked {
     }
 
     /// The request; or what answers one that is none.
-    pub(crate) fn into_request(self) -> Result<Request, Refused> {
+    pub(crate) fn into_request(self) -> Result<Request, Instead> {
         let Version::Two = self.version;
         let method = Method::from_bytes(self.request_context.http.method.as_bytes());
-        let method = method.map_err(|_| Refused("the method is none"))?;
+        let method = method.map_err(|_| Instead::Refused("the method is none"))?;
         let path = without_stage(&self.raw_path, self.request_context.stage.as_deref());
         let mut target = encoded(if path.starts_with('/') { path } else { "/" }, b"/");
         if let Some(query) = self.raw_query_string.filter(|query| !query.is_empty()) {
             target.push('?');
             target += &encoded(&query, b"/?");
         }
-        let uri = Uri::try_from(target).map_err(|_| Refused("the address is too long"))?;
+        let uri = Uri::try_from(target).map_err(|_| Instead::Refused("the address is too long"))?;
         let body = match self.body {
             None => Bytes::new(),
             Some(text) if self.is_base64_encoded => {
-                BASE64.decode(text).map_err(|_| Refused("the body is no base64"))?.into()
+                BASE64.decode(text).map_err(|_| Instead::Refused("the body is no base64"))?.into()
             }
             Some(text) => text.into(),
         };
@@ -86,23 +90,13 @@ impl Asked {
     }
 }
 
-/// A request that is none: what was wrong with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused(&'static str);
-
-impl Refused {
-    /// The answer to it.
-    pub(crate) fn into_response(self) -> Response {
-        aiv1_web::Problem::Invalid(self.0.to_owned()).into_response()
-    }
-}
-
-fn headers(given: BTreeMap<String, String>, cookies: &[String]) -> Result<HeaderMap, Refused> {
-    let value =
-        |value: &str| HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Refused("a header is none"));
+fn headers(given: BTreeMap<String, String>, cookies: &[String]) -> Result<HeaderMap, Instead> {
+    let value = |value: &str| {
+        HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Instead::Refused("a header is none"))
+    };
     let mut headers = HeaderMap::with_capacity(given.len() + 1);
     for (name, given) in given {
-        let name = HeaderName::try_from(name).map_err(|_| Refused("a header's name is none"))?;
+        let name = HeaderName::try_from(name).map_err(|_| Instead::Refused("a header's name is none"))?;
         headers.insert(name, value(&given)?);
     }
     if !cookies.is_empty() {
@@ -150,19 +144,15 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// Writes an answer. One that is too large is replaced; `takes_gzip` says whether the client could have had less.
-pub(crate) async fn write(response: Response, takes_gzip: bool) -> Result<Box<RawValue>, Error> {
-    let (parts, body) = response.into_parts();
-    if let Ok(body) = to_bytes(body, MAX_ANSWER_BYTES).await {
-        let answer = to_raw_value(&answer(parts.status, &parts.headers, body)).map_err(Error::Answer)?;
-        if answer.get().len() <= MAX_ANSWER_BYTES {
-            return Ok(answer);
-        }
-    }
-    tracing::error!(target: "aiv1::request", most = MAX_ANSWER_BYTES, takes_gzip, "the answer is too large");
-    let (parts, body) = too_large(takes_gzip).into_parts();
-    let body = to_bytes(body, MAX_ANSWER_BYTES).await.unwrap_or_default();
-    to_raw_value(&answer(parts.status, &parts.headers, body)).map_err(Error::Answer)
+/// Writes an answer; or says what is answered instead. `takes_gzip` says whether the client could have had less.
+pub(crate) async fn write(parts: &Parts, body: Body, takes_gzip: bool) -> Result<Box<RawValue>, Instead> {
+    let body = to_bytes(body, MAX_ANSWER_BYTES).await.map_err(|error| match error.source() {
+        Some(source) if source.is::<LengthLimitError>() => Instead::TooLarge { takes_gzip },
+        _ => Instead::Failed(format!("the answer's body: {}", chain(&error))),
+    })?;
+    let answer = to_raw_value(&answer(parts.status, &parts.headers, body));
+    let answer = answer.map_err(|error| Instead::Failed(format!("the answer as JSON: {error}")))?;
+    if answer.get().len() <= MAX_ANSWER_BYTES { Ok(answer) } else { Err(Instead::TooLarge { takes_gzip }) }
 }
 
 fn answer(status: StatusCode, given: &HeaderMap, body: Bytes) -> Answer {
@@ -182,20 +172,6 @@ fn answer(status: StatusCode, given: &HeaderMap, body: Bytes) -> Answer {
         Err(binary) => (Some(BASE64.encode(binary.as_bytes())), true),
     };
     Answer { status_code: status.as_u16(), headers, cookies, body, is_base64_encoded }
-}
-
-/// What is too large as it is may fit compressed: 406 says so. Otherwise it is on us.
-fn too_large(takes_gzip: bool) -> Response {
-    let (status, hint) = if takes_gzip {
-        (StatusCode::INTERNAL_SERVER_ERROR, "this answer has more even when it is compressed")
-    } else {
-        (StatusCode::NOT_ACCEPTABLE, "ask with Accept-Encoding: gzip")
-    };
-    let detail = format!("an answer may have at most {MAX_ANSWER_BYTES} bytes here; {hint}");
-    let title = status.canonical_reason();
-    let document = json!({ "status": status.as_u16(), "title": title, "detail": detail });
-    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, document.to_string()).into_response()
 }
 
 /// What an event seems to be, for the one who wired it here.
@@ -220,8 +196,10 @@ fn describe(event: &RawValue, error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::response::{IntoResponse as _, Response};
+    use serde_json::json;
 
-    fn request(event: &Value) -> Result<Request, Refused> {
+    fn request(event: &Value) -> Result<Request, Instead> {
         Asked::read(&to_raw_value(event).unwrap()).unwrap().into_request()
     }
 
@@ -240,8 +218,13 @@ mod tests {
         })
     }
 
+    async fn sent(response: Response, takes_gzip: bool) -> Result<Value, Instead> {
+        let (parts, body) = response.into_parts();
+        write(&parts, body, takes_gzip).await.map(|answer| serde_json::from_str(answer.get()).unwrap())
+    }
+
     async fn written(response: Response, takes_gzip: bool) -> Value {
-        serde_json::from_str(write(response, takes_gzip).await.unwrap().get()).unwrap()
+        sent(response, takes_gzip).await.unwrap()
     }
 
     #[test]
@@ -311,7 +294,7 @@ mod tests {
         assert_eq!(with("/rawPath", json!(format!("/{}", "x".repeat(70_000)))), 400);
         let mut asked = event("/", "$default");
         (asked["isBase64Encoded"], asked["body"]) = (json!(true), json!("no base64!"));
-        assert_eq!(request(&asked).unwrap_err(), Refused("the body is no base64"));
+        assert_eq!(request(&asked).unwrap_err(), Instead::Refused("the body is no base64"));
     }
 
     #[test]
@@ -368,17 +351,22 @@ mod tests {
     async fn an_answer_that_lambda_would_not_take_says_so_instead() {
         // It fits as it is, but not once its quotes are escaped.
         for body in ["x".repeat(MAX_ANSWER_BYTES + 1), "\"".repeat(MAX_ANSWER_BYTES / 2)] {
-            let answer = written(Response::new(Body::from(body)), false).await;
-            assert_eq!(answer["statusCode"], 406);
-            assert!(answer["body"].as_str().unwrap().contains("Accept-Encoding: gzip"), "{answer}");
+            for takes_gzip in [false, true] {
+                let answer = sent(Response::new(Body::from(body.clone())), takes_gzip).await;
+                assert_eq!(answer, Err(Instead::TooLarge { takes_gzip }));
+            }
         }
-        let binary = vec![0xff; MAX_ANSWER_BYTES - 1000];
-        let answer = written(Response::new(Body::from(binary)), true).await;
-        assert_eq!(
-            (&answer["statusCode"], &answer["headers"]["cache-control"]),
-            (&json!(500), &json!("no-store"))
-        );
         let fits = written(Response::new(Body::from("x".repeat(MAX_ANSWER_BYTES - 1000))), false).await;
         assert_eq!(fits["statusCode"], 200);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_told_apart_from_one_that_is_too_large() {
+        let breaks =
+            futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("the disk is gone")) });
+        let Err(Instead::Failed(how)) = sent(Response::new(Body::from_stream(breaks)), true).await else {
+            panic!("it was sent")
+        };
+        assert!(how.contains("the disk is gone"), "{how}");
     }
 }

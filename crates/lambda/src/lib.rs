@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod function;
 mod gateway;
+mod instead;
 mod logs;
 mod metrics;
 mod parameters;

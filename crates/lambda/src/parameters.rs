@@ -4,20 +4,27 @@
 //! while the request is answered with what is known; once they are [`STALE`], before it is answered: a Lambda may have
 //! slept for hours, and a token that was revoked meanwhile must not open anything.
 
-use crate::{BoxError, Error};
-use aiv1_model::Settings;
+use crate::Error;
+use aiv1_model::{Settings, chain};
 use aiv1_store::Clock;
 use aiv1_store_aws::Parameters;
 use aiv1_web::{Scope, Tokens};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// For so long nothing is read again.
 pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(5);
 /// After so long nothing is believed any more.
 pub(crate) const STALE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long reading beside may take. Lambda stops the process as soon as it has answered, so that what is read beside is
+/// often cut off; requests of a later day are not to wait for it.
+const BESIDE: Duration = Duration::from_secs(2);
 
 /// Tokens by scope: each may hold several, so that a new one holds before the old one is taken away.
 const TOKENS: [(Scope, &str); 3] =
@@ -26,26 +33,30 @@ const TOKENS: [(Scope, &str); 3] =
 const SETTINGS: &str = "settings";
 
 /// What was set.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Values {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) settings: Option<Settings>,
 }
 
 impl Values {
-    /// Makes sense of the parameters, by their names below the prefix.
-    pub(crate) fn read<'v>(find: impl Fn(&str) -> Option<&'v str>) -> Result<Self, Error> {
+    /// Makes sense of the parameters, by their names below the prefix. Settings that make none are as good as absent:
+    /// whoever submits may bring some, and nobody's token depends on them.
+    pub(crate) fn read<'v>(find: impl Fn(&str) -> Option<&'v str>) -> Self {
         let tokens = TOKENS.iter().filter_map(|(scope, name)| Some((*scope, find(name)?)));
-        let wrong = |source: BoxError| Error::Parameter { name: SETTINGS.to_owned(), source };
-        let settings = match find(SETTINGS) {
-            None => None,
-            Some(text) => {
-                let settings: Settings = serde_json::from_str(text).map_err(|error| wrong(error.into()))?;
-                settings.check().map_err(|error| wrong(error.into()))?;
-                Some(settings)
-            }
-        };
-        Ok(Self { tokens: Arc::new(Tokens::new(tokens)), settings })
+        let settings = find(SETTINGS).and_then(|text| {
+            let wrong = |error: &dyn StdError| {
+                tracing::error!(
+                    parameter = SETTINGS,
+                    error = chain(error),
+                    "it cannot be used: submissions without settings are refused"
+                );
+            };
+            let settings: Settings = serde_json::from_str(text).inspect_err(|error| wrong(error)).ok()?;
+            settings.check().inspect_err(|error| wrong(error)).ok()?;
+            Some(settings)
+        });
+        Self { tokens: Arc::new(Tokens::new(tokens)), settings }
     }
 }
 
@@ -61,7 +72,7 @@ impl Source for Parameters {
     async fn read(&self) -> Result<Values, Error> {
         let all = self.all().await;
         let all = all.map_err(|error| Error::Parameter { name: "tree".to_owned(), source: error.into() })?;
-        Values::read(|name| Some(all.get(name)?.expose()))
+        Ok(Values::read(|name| Some(all.get(name)?.expose())))
     }
 }
 
@@ -123,9 +134,12 @@ impl Kept {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let Ok(_reading) = this.reading.try_lock() else { return };
-            if let Err(error) = this.read().await {
-                tracing::warn!(error = aiv1_model::chain(&error), "the parameters are not read again yet");
-            }
+            let error = match timeout(BESIDE, this.read()).await {
+                Ok(Ok(_)) => return,
+                Ok(Err(error)) => chain(&error),
+                Err(late) => chain(&late),
+            };
+            tracing::warn!(error, "the parameters are not read again yet");
         });
     }
 }
@@ -136,7 +150,7 @@ mod tests {
     use aiv1_store::ManualClock;
     use std::collections::VecDeque;
 
-    /// Gives one token after the other; then fails.
+    /// Gives one token after the other, none at all for a `…`; then fails.
     #[derive(Debug)]
     struct Script(Mutex<VecDeque<&'static str>>);
 
@@ -146,7 +160,10 @@ mod tests {
             let next = self.0.lock().unwrap().pop_front();
             let token =
                 next.ok_or_else(|| Error::Parameter { name: "tree".into(), source: "throttled".into() })?;
-            Values::read(|name| (name == "tokens/worker").then_some(token))
+            if token == "…" {
+                std::future::pending::<()>().await;
+            }
+            Ok(Values::read(|name| (name == "tokens/worker").then_some(token)))
         }
     }
 
@@ -199,15 +216,29 @@ mod tests {
         assert!(kept.current().await.is_err());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_was_cut_off_holds_nobody_up() {
+        let (kept, clock) = kept(&["one", "…", "two"]);
+        assert!(holds(&kept, "one").await);
+        clock.advance(FRESH);
+        assert!(holds(&kept, "one").await);
+        tokio::task::yield_now().await;
+        clock.advance(STALE - FRESH);
+        assert!(holds(&kept, "two").await);
+    }
+
     #[test]
-    fn settings_are_checked_and_may_be_absent() {
-        assert!(Values::read(|_| None).unwrap().settings.is_none());
-        let of = |text: &'static str| Values::read(move |name| (name == "settings").then_some(text));
+    fn settings_may_be_absent_and_wrong_ones_take_no_token_away() {
+        assert_eq!(Values::read(|_| None), Values::default());
         for wrong in
             ["{", "{}", r#"{"gop_frames":0,"quality_indices":[10,20,30,40],"anchors":[],"limits":{}}"#]
         {
-            let error = of(wrong).unwrap_err();
-            assert_eq!(error.to_string(), "the parameter settings cannot be used", "{wrong}");
+            let values = Values::read(|name| match name {
+                "settings" => Some(wrong),
+                "tokens/worker" => Some("one"),
+                _ => None,
+            });
+            assert_eq!((values.tokens.scope("one"), values.settings), (Some(Scope::Worker), None), "{wrong}");
         }
     }
 }

@@ -30,9 +30,10 @@ pub struct Started {
 
 impl Started {
     /// Reads the environment and makes the clients.
-    pub(crate) async fn from_environment() -> Result<Self, Error> {
+    pub(crate) fn from_environment() -> Result<Self, Error> {
         let config = Config::from_environment().map_err(|error| Error::Store(error.into()))?;
-        let clients = Clients::from_environment().await;
+        let (region, endpoint) = config::region_and_endpoint();
+        let clients = Clients::of_function(region, endpoint);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = AwsStore::open(&clients, &config, clock.clone());
         let metrics = Metrics::new(config::function());

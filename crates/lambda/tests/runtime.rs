@@ -5,6 +5,7 @@ use aiv1_test_servers::gateway::{ask, event, with_header};
 use aiv1_test_servers::{Lambda, Outcome, environment};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Nothing listens there: whoever asks the store or SSM is refused at once.
 const NOWHERE: &str = "http://127.0.0.1:1";
@@ -20,10 +21,10 @@ fn variables() -> Vec<(String, String)> {
     environment(None, NOWHERE).into_iter().chain(ours).collect()
 }
 
-/// The example; `cargo test` builds it with these tests.
-fn program() -> PathBuf {
+/// An example; `cargo test` builds it with these tests.
+fn program(name: &str) -> PathBuf {
     let here = std::env::current_exe().unwrap();
-    let program = here.parent().and_then(Path::parent).unwrap().join("examples/awkward");
+    let program = here.parent().and_then(Path::parent).unwrap().join("examples").join(name);
     assert!(
         program.is_file(),
         "{} is not there: `--test` builds no example, run all tests of the package",
@@ -33,7 +34,7 @@ fn program() -> PathBuf {
 }
 
 fn start() -> Lambda {
-    Lambda::start(&program(), &variables())
+    Lambda::start(&program("awkward"), &variables())
 }
 
 fn lines(lambda: Lambda) -> Vec<Value> {
@@ -48,13 +49,24 @@ fn a_panic_is_answered_with_500_and_the_function_lives_on() {
     assert_eq!((answer.status, answer.header("content-type")), (500, "application/problem+json"));
     assert!(!answer.text().contains("on purpose"), "{}", answer.text());
     let id = answer.header("x-request-id").to_owned();
-    // After the answer has begun there is nothing left but to fail the invocation, which the gateway answers with 502.
-    let Outcome::Failed { message, .. } = lambda.invoke(&event("GET", "/late-panic")) else {
-        panic!("answered")
-    };
-    assert!(message.contains("on purpose, late"), "{message}");
+    // Nothing of an answer has left before its end is there.
+    for path in ["/late-panic", "/broken"] {
+        let answer = ask(&mut lambda, &event("GET", path));
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (500, "application/problem+json"),
+            "{path}"
+        );
+        assert!(!answer.text().contains("on purpose"), "{}", answer.text());
+        assert!(answer.text().contains(answer.header("x-request-id")), "{}", answer.text());
+    }
     assert_eq!(ask(&mut lambda, &event("GET", "/cookies")).status, 200);
     let lines = lines(lambda);
+    for said in ["on purpose, late", "broken on purpose"] {
+        assert!(lines.iter().any(|line| line.to_string().contains(said)), "{said}: {lines:#?}");
+    }
+    let errors = lines.iter().filter_map(|line| line["ServerErrors"].as_f64()).sum::<f64>();
+    assert_eq!(errors as u32, 3, "each is counted: {lines:#?}");
     let told = lines.iter().find(|line| line["message"] == "on purpose, at once" && line["level"] == "ERROR");
     assert!(told.unwrap()["place"].as_str().unwrap().contains("awkward.rs"), "{lines:#?}");
     assert!(
@@ -74,6 +86,30 @@ fn an_answer_that_lambda_would_not_take_is_a_problem_and_fits_compressed() {
     assert_eq!(compressed.body[..2], [0x1f, 0x8b]);
     let hopeless = ask(&mut lambda, &with_header(event("GET", "/noise"), "accept-encoding", "gzip"));
     assert_eq!((hopeless.status, hopeless.header("cache-control")), (500, "no-store"));
+    for answer in [plain, hopeless] {
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{answer:?}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(!answer.header("x-request-id").is_empty());
+    }
+    let lines = lines(lambda);
+    let statuses: Vec<&Value> = lines.iter().filter_map(|line| line.get("status")).collect();
+    assert_eq!(statuses, [406, 200, 500], "what was sent is what is counted");
+}
+
+#[test]
+fn what_cannot_be_answered_before_the_deadline_is_answered_at_it() {
+    let mut lambda = start();
+    let Outcome::Answered(answer) = lambda.invoke_within(&event("GET", "/never"), Duration::from_millis(600))
+    else {
+        panic!("not answered")
+    };
+    assert_eq!(
+        (&answer["statusCode"], &answer["headers"]["cache-control"]),
+        (&json!(503), &json!("no-store"))
+    );
+    assert_eq!(ask(&mut lambda, &event("GET", "/cookies")).status, 200);
+    let lines = lines(lambda);
+    assert!(lines.iter().any(|line| line["status"] == 503 && line["ServerErrors"] == 1.0), "{lines:#?}");
 }
 
 #[test]
@@ -101,7 +137,10 @@ fn a_path_arrives_whatever_the_gateway_made_of_it() {
     assert_eq!((head.status, head.body.len()), (200, 0));
     let mut broken = event("POST", "/echo/x");
     (broken["body"], broken["isBase64Encoded"]) = (json!("%%%"), json!(true));
-    assert_eq!(ask(&mut lambda, &broken).status, 400);
+    let refused = ask(&mut lambda, &broken);
+    assert_eq!((refused.status, refused.header("x-content-type-options")), (400, "nosniff"));
+    let lines = lines(lambda);
+    assert!(lines.iter().any(|line| line["status"] == 400 && line["method"].is_null()), "{lines:#?}");
 }
 
 #[test]
@@ -112,6 +151,18 @@ fn an_event_that_is_no_request_fails_the_invocation_by_name() {
     assert_eq!(kind, "aiv1::ForeignEvent");
     assert!(message.contains("aws:s3"), "{message}");
     assert_eq!(ask(&mut lambda, &event("GET", "/cookies")).status, 200);
+}
+
+#[test]
+fn each_event_is_counted_however_it_ends() {
+    let mut lambda = Lambda::start(&program("nervous"), &variables());
+    for event in ["panic", "fail"] {
+        assert!(matches!(lambda.invoke(&json!(event)), Outcome::Failed { .. }), "{event}");
+    }
+    assert_eq!(lambda.invoke(&json!("well")), Outcome::Answered(json!("well")));
+    let lines = lines(lambda);
+    let of = |name: &str| lines.iter().filter_map(|line| line[name].as_f64()).sum::<f64>();
+    assert_eq!([of("Events"), of("FailedEvents")].map(|sum| sum as u32), [3, 2], "{lines:#?}");
 }
 
 #[test]
@@ -131,7 +182,7 @@ fn tokens_that_cannot_be_read_open_nothing_and_close_nothing_else() {
 fn each_request_is_one_line_of_figures_and_nothing_that_was_sent_is_in_any_line() {
     let mut variables = variables();
     variables.push(("AIV1_LOG".to_owned(), "trace".to_owned()));
-    let mut lambda = Lambda::start(&program(), &variables);
+    let mut lambda = Lambda::start(&program("awkward"), &variables);
     ask(&mut lambda, &event("GET", "/echo/one?secret=in-the-query"));
     ask(&mut lambda, &with_header(event("GET", "/nowhere"), "authorization", "Bearer in-the-header"));
     let mut posted = event("POST", "/echo/two");
@@ -156,7 +207,7 @@ fn each_request_is_one_line_of_figures_and_nothing_that_was_sent_is_in_any_line(
 fn what_is_not_configured_is_named_and_the_process_ends() {
     let named = |remove: &str| {
         let variables: Vec<_> = variables().into_iter().filter(|(name, _)| name != remove).collect();
-        let mut lambda = Lambda::start(&program(), &variables);
+        let mut lambda = Lambda::start(&program("awkward"), &variables);
         assert_eq!(lambda.invoke(&event("GET", "/cookies")), Outcome::Ended);
         lambda.stop().concat()
     };
@@ -165,7 +216,7 @@ fn what_is_not_configured_is_named_and_the_process_ends() {
         assert!(said.contains(&format!("{variable} is not set, but")), "{said}");
     }
     // Not started by Lambda at all.
-    let output = std::process::Command::new(program()).env_clear().output().unwrap();
+    let output = std::process::Command::new(program("awkward")).env_clear().output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && said.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{said}");
 }

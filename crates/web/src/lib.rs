@@ -16,7 +16,7 @@ mod problem;
 mod services;
 mod tokens;
 
-pub use answers::{Answers, Kind, Version};
+pub use answers::{Answers, Kind, Version, prefers_gzip};
 pub use api::{no_such_path, rest};
 pub use conditional::{Freshness, conditional, conditional_json, conditional_on};
 pub use edge::{CONTENT_SECURITY_POLICY, MAX_BODY_BYTES, MAX_JSON_BYTES, RequestId, edge};

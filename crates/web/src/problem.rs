@@ -21,6 +21,9 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// When whoever is told [`Problem::Busy`] may ask again, in seconds: about as long as one rebuild takes.
 const BUSY_SECONDS: &str = "30";
 
+/// When whoever is told [`Problem::Unavailable`] may ask again, in seconds.
+const UNAVAILABLE_SECONDS: &str = "2";
+
 /// Why a request was not answered as asked. Its text is for the client and names the thing, its value and the bound.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -129,8 +132,13 @@ impl IntoResponse for Problem {
         if matches!(self, Self::Unauthorized) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if matches!(self, Self::Busy(_)) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(BUSY_SECONDS));
+        let again = match self {
+            Self::Busy(_) => Some(BUSY_SECONDS),
+            Self::Unavailable(_) => Some(UNAVAILABLE_SECONDS),
+            _ => None,
+        };
+        if let Some(seconds) = again {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }
@@ -144,6 +152,7 @@ impl From<StoreError> for Problem {
                 Self::Conflict(error.to_string())
             }
             StoreError::Busy { .. } => Self::Busy(error.to_string()),
+            StoreError::Contended { .. } => Self::Unavailable(error.to_string()),
             StoreError::Cursor(_) => Self::Invalid(error.to_string()),
             other => Self::Internal(Box::new(other)),
         }
@@ -242,6 +251,7 @@ mod tests {
         assert_eq!(status(StoreError::KeyReused { key: "k".into(), first: id }), 409);
         assert_eq!(status(StoreError::Cursor("x".into())), 400);
         assert_eq!(status(StoreError::Busy { waiting: 2, most: 2 }), 429);
+        assert_eq!(status(StoreError::Contended { action: "read", times: 2 }), 503);
         assert_eq!(status(StoreError::backend("read")("disk full")), 500);
     }
 

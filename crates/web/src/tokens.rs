@@ -23,7 +23,7 @@ pub enum Scope {
 }
 
 /// The tokens in force. Only their digests are held, so that neither a log line nor a memory dump shows one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tokens(Vec<(Scope, Digest)>);
 
 impl Tokens {

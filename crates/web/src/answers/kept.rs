@@ -9,6 +9,9 @@ use tokio::sync::watch;
 /// Most bytes that are kept.
 const MOST_BYTES: usize = 32 << 20;
 
+/// What an entry takes beside its name and its answer, about: many short answers are much memory, too.
+const ENTRY_BYTES: usize = 256;
+
 /// Largest answer that is kept.
 const LARGEST: usize = 1 << 20;
 
@@ -98,7 +101,7 @@ impl Kept {
 
     /// Keeps an answer to what was asked for in `coding`.
     pub(super) fn keep(&mut self, name: &str, coding: Coding, made: &Made, now: i64) {
-        let size = name.len() + made.body.len();
+        let size = size(name, made);
         if size > LARGEST {
             return;
         }
@@ -120,7 +123,12 @@ impl Kept {
 
 /// Bytes of the answers under an address.
 fn weight(name: &str, entries: &[Option<Entry>; 2]) -> usize {
-    entries.iter().flatten().map(|entry| name.len() + entry.made.body.len()).sum()
+    entries.iter().flatten().map(|entry| size(name, &entry.made)).sum()
+}
+
+/// Bytes of one answer.
+fn size(name: &str, made: &Made) -> usize {
+    ENTRY_BYTES + name.len() + made.body.len()
 }
 
 #[cfg(test)]
@@ -147,6 +155,16 @@ mod tests {
             kept.keep("/same", Coding::Gzip, &made(revision, LARGEST / 2), 0);
         }
         assert!(kept.bytes <= MOST_BYTES);
+    }
+
+    #[test]
+    fn short_answers_are_bounded_in_number() {
+        let mut kept = Kept::default();
+        let most = MOST_BYTES / ENTRY_BYTES;
+        for number in 0..=most {
+            kept.keep(&format!("/{number}"), Coding::Identity, &made(1, 0), 0);
+        }
+        assert!(kept.entries.len() < most, "{} entries", kept.entries.len());
     }
 
     #[test]

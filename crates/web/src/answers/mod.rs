@@ -2,9 +2,9 @@
 //!
 //! A version is the catalog's revision and, for what shows who has fallen silent, a slow clock. Asking again costs the
 //! revision, and that is read once for all who ask at the same time; a client that has the version is told so before
-//! anything else is read. Each answer is made by one of those who ask for it, and compressed once. Where the machine is
-//! busy making answers already, one that was current within the last second may be given instead, with its own `ETag`:
-//! it is older than `max-age` allows it to be anyway, and a change then slows nobody down.
+//! anything else is read. Each answer is made by one of those who ask for it, and, unless it is short, compressed once.
+//! Where the machine is busy making answers already, one that was current within the last second may be given instead,
+//! with its own `ETag`: it is older than `max-age` allows it to be anyway, and a change then slows nobody down.
 
 mod coding;
 mod kept;
@@ -14,7 +14,7 @@ use crate::conditional::{Condition, Freshness};
 use crate::{Problem, Services};
 use aiv1_store::{Catalog, Clock};
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use coding::Coding;
@@ -23,6 +23,12 @@ use serde::Serialize;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+
+/// Whether a client would rather have an answer compressed.
+#[must_use]
+pub fn prefers_gzip(request: &HeaderMap) -> bool {
+    Coding::preferred(request) == Coding::Gzip
+}
 
 /// What an answer is a function of, beside its address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,11 +85,12 @@ impl Answers {
         Ok(Version { revision, tick: tick_seconds.map_or(0, |seconds| clock.now().as_second() / seconds) })
     }
 
-    /// Answers what was asked at `uri`: 304 where the client has it, what is kept where it was made before.
+    /// Answers what was asked: 304 where the client has it, what is kept where it was made before. `name` is the address
+    /// as the route understood it, one for each answer: what clients may write in many ways, or add, would fill what is kept.
     pub async fn answer<Making, Error>(
         &self,
         request: &HeaderMap,
-        uri: &Uri,
+        name: &str,
         kind: Kind,
         make: impl FnOnce(Version) -> Making,
     ) -> Result<Response, Error>
@@ -92,7 +99,6 @@ impl Answers {
         Error: From<Problem>,
     {
         let version = self.version().await?;
-        let name = uri.path_and_query().map_or(uri.path(), |whole| whole.as_str());
         if let Some(unchanged) = self.0.unchanged(request, version, name, kind) {
             return Ok(unchanged);
         }
@@ -109,13 +115,13 @@ impl Answers {
     pub async fn json<T: Serialize>(
         &self,
         request: &HeaderMap,
-        uri: &Uri,
+        name: &str,
         freshness: Freshness,
         make: impl Future<Output = Result<T, Problem>>,
     ) -> Result<Response, Problem> {
         let kind = Kind { content_type: "application/json", freshness };
         let make = async |_| serde_json::to_vec(&make.await?).map(Bytes::from).map_err(Problem::internal);
-        self.answer(request, uri, kind, make).await
+        self.answer(request, name, kind, make).await
     }
 }
 
