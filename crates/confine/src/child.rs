@@ -40,7 +40,8 @@ fn become_program() -> Result<std::convert::Infallible, Report> {
         return Err(Report::Unsupported { missing: NO_LANDLOCK.to_owned() });
     }
     let network_namespace = leave_network();
-    if level < Some(DENIES_TCP) && !network_namespace && !spec.best_effort {
+    let tcp_denied = level >= Some(DENIES_TCP) || network_namespace;
+    if !tcp_denied && !spec.best_effort {
         let missing =
             "its Landlock cannot deny TCP (Linux 6.7 can), and it permits no network namespace".to_owned();
         return Err(Report::Unsupported { missing });
@@ -56,7 +57,7 @@ fn become_program() -> Result<std::convert::Infallible, Report> {
         rules::enforce(level, &spec.grants)?;
     }
 
-    let ready = frame(&Report::Ready { landlock: level.is_some(), network_namespace });
+    let ready = frame(&Report::Ready { landlock: level.is_some(), tcp_denied, network_namespace });
     let ready =
         ready.map_err(|error| Report::Setup { step: "the report".into(), reason: error.to_string() })?;
     write_all(&ready).map_err(step("the report"))?;

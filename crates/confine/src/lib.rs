@@ -5,7 +5,8 @@
 //! space, file size and descriptors, no capabilities, no new privileges, no inherited descriptors, no TCP, and
 //! Landlock, so that of the file system only the named paths exist. Where the kernel permits it there is no network at
 //! all. Without Landlock, or without any way to deny the network, nothing runs: the error names what the kernel lacks
-//! ([`Support`] says so beforehand), unless the caller settles for the rest ([`Confined::best_effort`]). What newer kernels add (devices, signals, abstract sockets) is denied where it can be.
+//! ([`Support`] says so beforehand), unless the caller settles for the rest ([`Confined::best_effort`]). What newer kernels
+//! add (devices, signals, abstract sockets) is denied where it can be.
 //!
 //! # Decisions
 //! - **A helper, not `pre_exec`**: between `fork` and `exec` of a threaded program hardly anything is allowed, and

@@ -91,7 +91,9 @@ impl Captured {
 pub struct Isolation {
     /// Of the file system it saw only what it was given. False only in a run [at best effort](crate::Confined::best_effort).
     pub landlock: bool,
-    /// The program had a network namespace of its own, without any interface: no network of any kind. Where this is
-    /// false only TCP was denied (and UDP was not), or nothing in a run at best effort.
+    /// It could neither connect nor listen by TCP. False only in a run at best effort.
+    pub tcp_denied: bool,
+    /// It had a network namespace of its own, without any interface: no network of any kind. Where this is false, UDP
+    /// was not denied.
     pub network_namespace: bool,
 }

@@ -87,7 +87,9 @@ fn read_report(
         return Err(Error::Execute { program: command.program.clone(), reason });
     }
     let isolation = match report {
-        Report::Ready { landlock, network_namespace } => Isolation { landlock, network_namespace },
+        Report::Ready { landlock, tcp_denied, network_namespace } => {
+            Isolation { landlock, tcp_denied, network_namespace }
+        }
         Report::Unsupported { missing } => return Err(Error::Unsupported { missing }),
         Report::Path { path, reason } => return Err(Error::Path { path, reason }),
         Report::Setup { step, reason } => return Err(Error::Setup { step, reason }),

@@ -54,7 +54,7 @@ pub struct Limits {
 /// What the helper says before it becomes the program, or instead.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
-    Ready { landlock: bool, network_namespace: bool },
+    Ready { landlock: bool, tcp_denied: bool, network_namespace: bool },
     Unsupported { missing: String },
     Path { path: PathBuf, reason: String },
     Setup { step: String, reason: String },
