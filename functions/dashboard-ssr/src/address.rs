@@ -32,6 +32,12 @@ impl Question {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The address of the page at `path` that reads these names and no others.
+    pub(crate) fn address(&self, path: &str, names: &[&'static str]) -> String {
+        let pairs = names.iter().filter_map(|name| Some((*name, self.get(name)?.to_owned())));
+        address(path, &pairs.collect::<Vec<_>>())
+    }
+
     /// All values of a name.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0

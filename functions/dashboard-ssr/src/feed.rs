@@ -9,7 +9,7 @@ use aiv1_model::Summary;
 use aiv1_web::Problem;
 use atom_syndication::{Category, Entry, Feed, FixedDateTime, Generator, Link, Person, Text};
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
@@ -20,12 +20,8 @@ const ENTRIES: u32 = 40;
 const ADDRESSES: u32 = 200;
 
 /// `GET /feed.xml`
-pub(crate) async fn atom(
-    State(pages): State<Pages>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    pages.answer(&headers, &uri, "application/atom+xml; charset=utf-8", |_| feed(&pages)).await
+pub(crate) async fn atom(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, PageError> {
+    pages.answer(&headers, "/feed.xml", "application/atom+xml; charset=utf-8", |_| feed(&pages)).await
 }
 
 async fn feed(pages: &Pages) -> Result<Markup, PageError> {
@@ -106,12 +102,8 @@ pub(crate) async fn robots(State(pages): State<Pages>) -> Response {
 }
 
 /// `GET /sitemap.xml`
-pub(crate) async fn sitemap(
-    State(pages): State<Pages>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    pages.answer(&headers, &uri, "application/xml; charset=utf-8", |_| addresses(&pages)).await
+pub(crate) async fn sitemap(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, PageError> {
+    pages.answer(&headers, "/sitemap.xml", "application/xml; charset=utf-8", |_| addresses(&pages)).await
 }
 
 async fn addresses(pages: &Pages) -> Result<Markup, PageError> {

@@ -9,7 +9,7 @@ use crate::text;
 use aiv1_model::{Experiment, ExperimentId, Status};
 use aiv1_web::Version;
 use axum::extract::{Query as Asked, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -22,16 +22,16 @@ pub(crate) fn address(listing: &Listing) -> String {
 pub(crate) async fn partial(
     State(pages): State<Pages>,
     Asked(pairs): Asked<Vec<(String, String)>>,
-    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let question = Question::new(pairs)?;
     if let Some(id) = question.get("id") {
         let id = crate::pages::experiment::id_of(id)?;
-        return pages.answer(&headers, &uri, HTML, |_| one(&pages, &id)).await;
+        let name = format!("/partials/live?id={id}");
+        return pages.answer(&headers, &name, HTML, |_| one(&pages, &id)).await;
     }
     let listing = Listing::read(&question)?;
-    pages.answer(&headers, &uri, HTML, |version| all(&pages, version, &listing)).await
+    pages.answer(&headers, &address(&listing), HTML, |version| all(&pages, version, &listing)).await
 }
 
 async fn all(pages: &Pages, version: Version, listing: &Listing) -> Result<Markup, PageError> {

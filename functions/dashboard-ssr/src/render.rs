@@ -3,7 +3,7 @@
 use crate::error::PageError;
 use crate::pages::Front;
 use aiv1_web::{Answers, Freshness, Kind, Problem, Services, Version};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use maud::Markup;
@@ -55,11 +55,12 @@ impl Pages {
         cell.get_or_try_init(read).await.cloned()
     }
 
-    /// Answers a page: 304 where the client has it, what is kept where it was made before.
+    /// Answers a page: 304 where the client has it, what is kept where it was made before. `name` is its address with what
+    /// it reads of the query and nothing else.
     pub(crate) async fn answer<Making>(
         &self,
         request: &HeaderMap,
-        uri: &Uri,
+        name: &str,
         content_type: &'static str,
         make: impl FnOnce(Version) -> Making,
     ) -> Result<Response, PageError>
@@ -68,6 +69,6 @@ impl Pages {
     {
         let kind = Kind { content_type, freshness: FRESH };
         let make = async |version| Ok(Bytes::from(make(version).await?.into_string()));
-        self.answers.answer(request, uri, kind, make).await
+        self.answers.answer(request, name, kind, make).await
     }
 }

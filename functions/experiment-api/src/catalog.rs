@@ -6,7 +6,7 @@ use aiv1_model::Digest;
 use aiv1_web::{Answers, Path, Problem, Services, conditional_json};
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,33 +21,30 @@ pub(crate) struct CodecPath {
 pub(crate) async fn clips(
     State(services): State<Services>,
     Extension(answers): Extension<Answers>,
-    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    answers.json(&request, &uri, FRESH, async { Ok(services.catalog.clips().await?) }).await
+    answers.json(&request, "/api/clips", FRESH, async { Ok(services.catalog.clips().await?) }).await
 }
 
 pub(crate) async fn codecs(
     State(services): State<Services>,
     Extension(answers): Extension<Answers>,
-    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    answers.json(&request, &uri, FRESH, async { Ok(services.catalog.codecs().await?) }).await
+    answers.json(&request, "/api/codecs", FRESH, async { Ok(services.catalog.codecs().await?) }).await
 }
 
 pub(crate) async fn codec(
     State(services): State<Services>,
     Path(of): Path<CodecPath>,
     Extension(answers): Extension<Answers>,
-    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let codec = async {
         let codec = services.catalog.codec(&of.hash).await?;
         codec.ok_or_else(|| Problem::NotFound(format!("there is no codec with source {}", of.hash)))
     };
-    answers.json(&request, &uri, FRESH, codec).await
+    answers.json(&request, &format!("/api/codecs/{}", of.hash), FRESH, codec).await
 }
 
 /// When a worker was last seen changes without a revision: the answer's own text is its version.
@@ -61,7 +58,6 @@ pub(crate) async fn workers(
 pub(crate) async fn search(
     State(services): State<Services>,
     Extension(answers): Extension<Answers>,
-    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = async {
@@ -69,5 +65,5 @@ pub(crate) async fn search(
         let (state, milestones) = tokio::try_join!(catalog.loop_state(), catalog.milestones())?;
         Ok(LoopAnswer { state, milestones })
     };
-    answers.json(&request, &uri, FRESH, found).await
+    answers.json(&request, "/api/loop", FRESH, found).await
 }

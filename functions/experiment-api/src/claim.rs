@@ -48,11 +48,12 @@ fn check(request: &ClaimRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Claims the longest-waiting experiment, waiting for one at most so long.
+/// Claims the longest-waiting experiment, waiting for one at most so long. This goes on when the client is gone: the
+/// catalog is told when it asked, and gives nothing to one that has asked anew since.
 async fn claim(services: &Services, worker: &WorkerInfo, wait: Duration) -> Result<Option<Claim>, Problem> {
-    let until = Instant::now() + wait;
+    let (until, asked_at) = (Instant::now() + wait, services.clock.now());
     loop {
-        if let Some(work) = services.catalog.claim(worker).await? {
+        if let Some(work) = services.catalog.claim_asked(worker, asked_at).await? {
             match describe(services, &work).await? {
                 Ok(claim) => return Ok(Some(claim)),
                 // Bounded: an experiment fails for good after a few attempts lost.

@@ -1,7 +1,7 @@
 //! Comparing experiments with each other and with the anchors, at equal quality.
 
 use crate::answers::{Certified, CompareAnswer, Compared, Pair};
-use crate::experiments::FRESH;
+use crate::experiments::{FRESH, address};
 use aiv1_model::{AnchorPoint, Digest, ExperimentId, Metric, RatePoint, Record};
 use aiv1_store::Error as StoreError;
 use aiv1_web::{Answers, Problem, Query, Services};
@@ -46,7 +46,7 @@ pub(crate) async fn get(
         narrow(&services, &query, &mut records).await?;
         Ok(compare(query.metric.unwrap_or(Metric::PsnrY), &records))
     };
-    answers.json(&request, &uri, FRESH, compared).await
+    answers.json(&request, address(&uri), FRESH, compared).await
 }
 
 fn ids(text: &str) -> Result<Vec<ExperimentId>, Problem> {

@@ -48,17 +48,21 @@ pub(crate) async fn list(
     request: HeaderMap,
 ) -> Result<Response, Problem> {
     let query = query.checked()?;
-    answers.json(&request, &uri, FRESH, page(&services, &query)).await
+    answers.json(&request, address(&uri), FRESH, page(&services, &query)).await
 }
 
 pub(crate) async fn get(
     State(services): State<Services>,
     Path(of): Path<ExperimentPath>,
     Extension(answers): Extension<Answers>,
-    uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    answers.json(&request, &uri, FRESH, find(&services, &of.id)).await
+    answers.json(&request, &format!("/api/experiments/{}", of.id), FRESH, find(&services, &of.id)).await
+}
+
+/// The address of a list, whose query has nothing but what was read.
+pub(crate) fn address(uri: &Uri) -> &str {
+    uri.path_and_query().map_or(uri.path(), |whole| whole.as_str())
 }
 
 /// Changes whenever an answer about experiments could.

@@ -27,13 +27,20 @@ impl Backlog {
         (self.queued + self.in_progress) as f64 / self.workers.max(1) as f64
     }
 
+    /// Experiments that wait while nobody is there to take them: what the first machine is started by.
+    #[must_use]
+    pub const fn unserved(&self) -> u64 {
+        if self.workers == 0 { self.queued } else { 0 }
+    }
+
     /// As metrics.
     #[must_use]
-    pub fn metrics(&self) -> [Metric; 4] {
+    pub fn metrics(&self) -> [Metric; 5] {
         [
             Metric::count("Queued", self.queued),
             Metric::count("InProgress", self.in_progress),
             Metric::count("Workers", self.workers),
+            Metric::count("Unserved", self.unserved()),
             Metric { name: "BacklogPerWorker", value: self.per_worker(), unit: Unit::None },
         ]
     }

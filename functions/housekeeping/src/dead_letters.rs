@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 const LEASE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Ends the rebuilds that the messages asked for as failed. Answers which messages are to be delivered again: those whose
-/// job somebody holds just now or could not be ended, and those that cannot be read. The latter stay in the queue for an
-/// operator to look at, until it forgets them.
+/// job somebody holds just now or could not be ended, and those that cannot be read. The latter go on to a queue of their
+/// own, for an operator to look at.
 pub async fn bury(catalog: &dyn Catalog, messages: Vec<Message>) -> SqsBatchResponse {
     let mut again = Vec::new();
     for message in messages {
@@ -44,16 +44,19 @@ pub async fn bury(catalog: &dyn Catalog, messages: Vec<Message>) -> SqsBatchResp
     redeliver(again)
 }
 
-/// Whether nothing is left to do.
+/// Whether nothing is left to do. What was asked for again since the letter was written has messages of its own, and is
+/// not failed untried.
 async fn end(catalog: &dyn Catalog, message: &RebuildMessage, deliveries: u32) -> Result<bool, Error> {
-    let RebuildMessage { rebuild } = message;
-    if let Some(claim) = catalog.begin_rebuild(rebuild, LEASE).await? {
-        let reason =
-            format!("infrastructure: given up after {deliveries} deliveries, none of which came to an end");
-        catalog.end_rebuild(&claim, &Err(reason)).await?;
-        tracing::warn!(key = %rebuild.key(), deliveries, "a rebuild was given up");
+    let RebuildMessage { rebuild, requested_at } = message;
+    let Some(known) = catalog.rebuild(rebuild).await? else { return Ok(true) };
+    let under_way = matches!(known.state, RebuildState::Queued | RebuildState::Running);
+    if !under_way || known.requested_at > *requested_at {
         return Ok(true);
     }
-    let known = catalog.rebuild(rebuild).await?;
-    Ok(!known.is_some_and(|known| matches!(known.state, RebuildState::Queued | RebuildState::Running)))
+    let Some(claim) = catalog.begin_rebuild(rebuild, LEASE).await? else { return Ok(false) };
+    let reason =
+        format!("infrastructure: given up after {deliveries} deliveries, none of which came to an end");
+    catalog.end_rebuild(&claim, &Err(reason)).await?;
+    tracing::warn!(key = %rebuild.key(), deliveries, "a rebuild was given up");
+    Ok(true)
 }

@@ -2,7 +2,7 @@
 //! turned into failures that pages show.
 //!
 //! Workers and consumers take lapsed leases back themselves when they claim; here it is done for when none is left, and the
-//! backlog is what starts some: the fleet's Auto Scaling follows the metric `BacklogPerWorker`.
+//! backlog is what starts some: the fleet's Auto Scaling follows the metrics `Unserved` and `BacklogPerWorker`.
 
 mod backlog;
 mod dead_letters;

@@ -3,7 +3,7 @@
 
 use aiv1_housekeeping::{Backlog, Done, handle};
 use aiv1_store::contract::fixtures::{beat, clip, clock, experiment, submission, worker};
-use aiv1_store::{Catalog, LEASE, ManualClock, Rebuild, RebuildMessage, RebuildState};
+use aiv1_store::{Catalog, Clock as _, LEASE, ManualClock, Rebuild, RebuildMessage, RebuildState};
 use aiv1_store_embedded::EmbeddedStore;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -39,6 +39,12 @@ impl Lab {
         }
     }
 
+    /// The message of a request that is made now.
+    fn body(&self, rebuild: &Rebuild) -> String {
+        let requested_at = self.clock.now();
+        serde_json::to_string(&RebuildMessage { rebuild: rebuild.clone(), requested_at }).unwrap()
+    }
+
     async fn state(&self, rebuild: &Rebuild) -> RebuildState {
         self.catalog.rebuild(rebuild).await.unwrap().unwrap().state
     }
@@ -69,10 +75,6 @@ fn video(quality_index: u8) -> Rebuild {
     Rebuild::Video { experiment: submission(1).id(), clip: clip(0).info.id, quality_index }
 }
 
-fn body(rebuild: &Rebuild) -> String {
-    serde_json::to_string(&RebuildMessage { rebuild: rebuild.clone() }).unwrap()
-}
-
 #[tokio::test]
 async fn the_backlog_is_told_for_each_worker_that_lives() {
     let lab = lab();
@@ -82,6 +84,7 @@ async fn the_backlog_is_told_for_each_worker_that_lives() {
     for n in 0..6 {
         lab.catalog.submit(&experiment(n)).await.unwrap();
     }
+    assert_eq!(lab.tick().await.unserved(), 6);
     assert!(
         (lab.tick().await.per_worker() - 6.0).abs() < f64::EPSILON,
         "work and nobody there: as for the first"
@@ -91,7 +94,14 @@ async fn the_backlog_is_told_for_each_worker_that_lives() {
     let backlog = lab.tick().await;
     assert_eq!(backlog, Backlog { queued: 4, in_progress: 2, workers: 2, taken_back: 0 });
     let named: Vec<_> = backlog.metrics().into_iter().map(|metric| (metric.name, metric.value)).collect();
-    assert_eq!(named, [("Queued", 4.0), ("InProgress", 2.0), ("Workers", 2.0), ("BacklogPerWorker", 3.0)]);
+    let told = [
+        ("Queued", 4.0),
+        ("InProgress", 2.0),
+        ("Workers", 2.0),
+        ("Unserved", 0.0),
+        ("BacklogPerWorker", 3.0),
+    ];
+    assert_eq!(named, told);
     // One of them is silent from here on.
     for _ in 0..3 {
         lab.clock.advance(LEASE - SignedDuration::from_secs(1));
@@ -110,7 +120,7 @@ async fn a_dead_letter_fails_its_rebuild_once() {
     let held = lab.catalog.begin_rebuild(&video(1), LEASE).await.unwrap().unwrap();
     let done = lab.catalog.begin_rebuild(&video(2), LEASE).await.unwrap().unwrap();
     lab.catalog.end_rebuild(&done, &Ok(())).await.unwrap();
-    let letters = [body(&video(0)), body(&video(1)), body(&video(2)), body(&video(63)), body(&video(0))];
+    let letters = [0, 1, 2, 63, 0].map(|quality_index| lab.body(&video(quality_index)));
     assert_eq!(lab.bury(&letters).await, ["1"], "what somebody works at is looked at again");
     match lab.state(&video(0)).await {
         RebuildState::Failed { reason } => {
@@ -127,8 +137,22 @@ async fn a_dead_letter_fails_its_rebuild_once() {
     assert!(matches!(lab.state(&video(1)).await, RebuildState::Failed { .. }));
     lab.catalog.end_rebuild(&held, &Ok(())).await.unwrap();
     assert!(matches!(lab.state(&video(1)).await, RebuildState::Failed { .. }), "it comes too late");
-    // Who asks again is heard.
-    assert_eq!(lab.catalog.request_rebuild(&video(0)).await.unwrap().state, RebuildState::Queued);
+}
+
+#[tokio::test]
+async fn a_letter_of_an_earlier_request_does_not_fail_a_later_one() {
+    let lab = lab();
+    lab.catalog.request_rebuild(&video(0)).await.unwrap();
+    let first = lab.body(&video(0));
+    assert!(lab.bury(std::slice::from_ref(&first)).await.is_empty());
+    assert!(matches!(lab.state(&video(0)).await, RebuildState::Failed { .. }));
+    lab.clock.advance(SignedDuration::from_secs(1));
+    lab.catalog.request_rebuild(&video(0)).await.unwrap();
+    let second = lab.body(&video(0));
+    assert!(lab.bury(&[first]).await.is_empty());
+    assert_eq!(lab.state(&video(0)).await, RebuildState::Queued, "it has not been tried");
+    assert!(lab.bury(&[second]).await.is_empty());
+    assert!(matches!(lab.state(&video(0)).await, RebuildState::Failed { .. }));
 }
 
 #[tokio::test]
@@ -142,12 +166,13 @@ async fn a_letter_that_cannot_be_read_stays_for_an_operator() {
         "not json",
         r#"{"rebuild":{"what":"everything"}}"#,
         r#"{"rebuild":null,"also":1}"#,
+        &lab.body(&video(0)).replace("requested_at", "asked_at"),
     ]
     .into_iter()
     .map(str::to_owned)
-    .chain([body(&video(0))])
+    .chain([lab.body(&video(0))])
     .collect();
-    assert_eq!(lab.bury(&letters).await, ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(lab.bury(&letters).await, ["0", "1", "2", "3", "4", "5", "6"]);
     assert!(
         matches!(lab.state(&video(0)).await, RebuildState::Failed { .. }),
         "the others do not hold it up"

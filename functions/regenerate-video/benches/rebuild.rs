@@ -89,9 +89,11 @@ async fn with_long_stream(stored: &Stored, lab: &Lab, path: &Path) -> Record {
     clip.reader(&lab.ffmpeg).unwrap().read_gop(GOP_FRAMES.into(), &mut gop).unwrap();
     let numbers = encoder.declaration().numbers(&Parameters::new()).unwrap();
     let request = EncodeRequest { quality: QUALITY, frame_rate: format.frame_rate, numbers: &numbers };
-    let payload = encoder.encode_gop(&request, &gop).unwrap().bytes;
-    let frames = u32::from(GOP_FRAMES);
-    let hashes = decoder.decode_gop(&payload, format.width, format.height, frames).unwrap().frame_hashes();
+    let encoded = encoder.encode_gop(&request, &gop).unwrap();
+    let (payload, frames) = (encoded.bytes, u32::from(GOP_FRAMES));
+    let decoded = decoder.decode_gop(&payload, format.width, format.height, frames).unwrap();
+    let (hashes, memory) = (decoded.frame_hashes(), decoded.peak_memory_bytes());
+    drop(decoded);
 
     let mut record = stored.record.clone();
     let header = Header {
@@ -108,11 +110,16 @@ async fn with_long_stream(stored: &Stored, lab: &Lab, path: &Path) -> Record {
     }
     let (_, finished) = writer.finish().unwrap();
     stored.blobs.put_file(&BlobKey::object(ObjectKind::Stream, finished.sha256), &file).await.unwrap();
-    println!("{format}, {} frames, stream of {} bytes", finished.frames, finished.bytes);
+    let mebibytes = [encoded.peak_memory_bytes, memory].map(|bytes| bytes >> 20);
+    println!(
+        "{format}, {} frames, stream of {} bytes; MiB of memory to encode and to decode a group: {mebibytes:?}",
+        finished.frames, finished.bytes
+    );
     record.asked = fixtures::submission(7).parameters;
     record.id = submission(&record).id();
     record.points[0].stream.sha256 = finished.sha256;
     record.points[0].stream.bytes = finished.bytes;
+    record.points[0].cost.peak_memory_bytes = encoded.peak_memory_bytes.max(memory);
     record
 }
 

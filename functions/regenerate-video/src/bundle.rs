@@ -1,7 +1,7 @@
 //! An archive from the objects that its manifest names: the very bytes that `aiv1 export` writes.
 
 use crate::pipe::{self, Pipe};
-use crate::rebuilder::{Rebuilder, blocking};
+use crate::rebuilder::{Rebuilder, until};
 use crate::scratch::Directory;
 use crate::{Error, Rebuilt};
 use aiv1_archive::Packer;
@@ -21,32 +21,35 @@ pub(crate) async fn rebuild(
     directory: &Directory,
     stop: &CancellationToken,
 ) -> Result<Rebuilt, Error> {
-    let bundle = rebuilder.experiment(id).await?.bundle.ok_or_else(|| Error::NoBundle(id.clone()))?;
-    let (manifest, text) = read_manifest(rebuilder, bundle.manifest).await?;
+    let prepare = async {
+        let bundle = rebuilder.experiment(id).await?.bundle.ok_or_else(|| Error::NoBundle(id.clone()))?;
+        read_manifest(rebuilder, bundle.manifest).await
+    };
+    let (manifest, text) = until(stop, prepare).await?;
     let part = directory.join("part");
     let made = pipe::put(rebuilder, target, stop, |pipe| async move {
-        let mut packer = blocking(move || {
+        let begin = move || {
             let mut packer = Packer::new(pipe);
             // Only the pipe's other end can refuse it, and says why.
             packer.add(Manifest::FILE, text.len() as u64, &text[..]).map_err(|_| Error::Stopped)?;
             Ok(packer)
-        })
-        .await?;
+        };
+        let mut packer = rebuilder.blocking(begin).await?;
         for entry in manifest.files {
             let kind = ObjectKind::of_bundle_path(&entry.path).filter(|_| entry.has_plain_path());
             let kind = kind.ok_or_else(|| {
                 Error::damaged("manifest.json", format!("{:.100?} is no path that a bundle has", entry.path))
             })?;
             let key = BlobKey::object(kind, entry.sha256);
-            rebuilder.fetch(&key, entry.bytes, &part, stop).await?;
+            rebuilder.fetch(&key, entry.bytes, &part).await?;
             let part = part.clone();
-            packer = blocking(move || {
+            let add = move || {
                 add(&mut packer, &entry, &key, &part)?;
                 Ok(packer)
-            })
-            .await?;
+            };
+            packer = rebuilder.blocking(add).await?;
         }
-        blocking(move || packer.finish().map(drop).map_err(|_| Error::Stopped)).await?;
+        rebuilder.blocking(move || packer.finish().map(drop).map_err(|_| Error::Stopped)).await?;
         // Nothing of an archive is known last.
         Ok((Bytes::new(), ()))
     });

@@ -106,10 +106,15 @@ impl Error {
         }
     }
 
-    /// The reason that is kept: whose fault, and the whole chain, on one bounded line.
+    /// The reason that is kept and shown to everybody: whose fault, and what went wrong, on one bounded line.
     #[must_use]
     pub fn reason(&self) -> String {
-        let text = format!("{}: {}", self.fault(), chain(self));
+        let what = match self {
+            // What the backend answered names its tables, buckets and addresses.
+            Self::Store(error) => error.to_string(),
+            error => chain(error),
+        };
+        let text = format!("{}: {what}", self.fault());
         let line = text.chars().map(|character| if character.is_control() { ' ' } else { character });
         line.take(MAX_REASON).collect()
     }

@@ -1,7 +1,8 @@
 //! A claimed job: its lease is kept while it runs, and however it ends the catalog hears of it.
 
 use crate::{Error, Rebuilder};
-use aiv1_store::{Error as StoreError, RebuildClaim};
+use aiv1_model::chain;
+use aiv1_store::{Catalog, Error as StoreError, RebuildClaim, RebuildState};
 use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 use tokio::time::{Instant as TokioInstant, sleep};
@@ -15,12 +16,14 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// What became of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Worked {
-    /// It is made, or never will be.
-    Ended,
-    /// It waits for another attempt, unless it was lost once too often.
-    GivenBack,
-    /// It was given back because the infrastructure failed: at once again is too soon.
+    /// It is made.
+    Rebuilt,
+    /// It failed for good.
     Failed,
+    /// The consumer was stopped: the job waits for another attempt.
+    Stopped,
+    /// The infrastructure failed: the job waits for another attempt, and at once is too soon.
+    Postponed,
     /// Another has it.
     Lost,
 }
@@ -51,18 +54,31 @@ pub(crate) async fn work(
     let milliseconds = started.elapsed().as_millis() as u64;
     match &outcome {
         Ok(rebuilt) => tracing::info!(%key, bytes = rebuilt.bytes, milliseconds, "rebuilt"),
-        Err(error) => tracing::warn!(%key, reason = error.reason(), milliseconds, "not rebuilt"),
+        Err(error) => {
+            tracing::warn!(%key, fault = %error.fault(), error = chain(error), milliseconds, "not rebuilt");
+        }
     }
     match outcome {
-        Ok(_) => catalog.end_rebuild(claim, &Ok(())).await.map(|()| Worked::Ended),
-        Err(Error::Stopped) => {
-            catalog.release_rebuild(claim, stopping_counts).await.map(|()| Worked::GivenBack)
-        }
+        Ok(_) => catalog.end_rebuild(claim, &Ok(())).await.map(|()| Worked::Rebuilt),
+        Err(Error::Stopped) => give_back(&**catalog, claim, stopping_counts, Worked::Stopped).await,
         Err(error) if error.may_pass() => {
-            catalog.release_rebuild(claim, Some(&error.reason())).await.map(|()| Worked::Failed)
+            give_back(&**catalog, claim, Some(&error.reason()), Worked::Postponed).await
         }
-        Err(error) => catalog.end_rebuild(claim, &Err(error.reason())).await.map(|()| Worked::Ended),
+        Err(error) => catalog.end_rebuild(claim, &Err(error.reason())).await.map(|()| Worked::Failed),
     }
+}
+
+/// Gives a job back; it is `back`, unless it was lost once too often.
+async fn give_back(
+    catalog: &dyn Catalog,
+    claim: &RebuildClaim,
+    lost: Option<&str>,
+    back: Worked,
+) -> Result<Worked, StoreError> {
+    catalog.release_rebuild(claim, lost).await?;
+    let known = if lost.is_some() { catalog.rebuild(&claim.target).await? } else { None };
+    let failed = known.is_some_and(|known| matches!(known.state, RebuildState::Failed { .. }));
+    Ok(if failed { Worked::Failed } else { back })
 }
 
 /// Renews a lease again and again; returns once it is lost. The lease counts from when a renewal was *sent*: at the store
@@ -77,7 +93,7 @@ async fn keep<R: Future<Output = Result<bool, StoreError>>>(renew: impl Fn() -> 
             Ok(true) => held_until = sent + lease,
             Ok(false) => return,
             Err(error) => {
-                tracing::warn!(error = aiv1_model::chain(&error), "a lease was not renewed");
+                tracing::warn!(error = chain(&error), "a lease was not renewed");
                 if TokioInstant::now() >= held_until {
                     return;
                 }

@@ -18,12 +18,20 @@ fn main() -> ExitCode {
         let scratch = std::env::temp_dir().join("aiv1");
         let rebuilder =
             Rebuilder::new(started.catalog, started.blobs, function_compiler()?, scratch, threads);
+        let metrics = started.metrics;
         Ok(move |event, invocation: aiv1_lambda::Invocation| {
-            let rebuilder = rebuilder.clone();
+            let (rebuilder, metrics) = (rebuilder.clone(), metrics.clone());
             async move {
                 let messages = Event::read(event)?.messages()?;
                 let time = invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
-                Ok(handle(&rebuilder, messages, time).await)
+                let handled = handle(&rebuilder, messages, time).await;
+                metrics.put(&[], &handled.figures.metrics());
+                if handled.busy {
+                    // Without an answer every message comes again, as those do that are not done.
+                    tracing::error!("a job that was stopped goes on: the process ends with it");
+                    std::process::exit(1);
+                }
+                Ok(handled.answer)
             }
         })
     })

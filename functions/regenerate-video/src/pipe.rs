@@ -1,17 +1,21 @@
 //! From who makes an object to the store that takes it, piece by piece: nothing is on a disk, and little in memory.
 
 use crate::Error;
-use crate::rebuilder::Rebuilder;
+use crate::rebuilder::{Rebuilder, until};
 use aiv1_store::Rebuild;
 use bytes::{Bytes, BytesMut};
 use std::io::{self, Write};
+use std::time::Duration;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Bytes handed over at a time.
 const PIECE: usize = 1 << 20;
 /// Pieces that wait at most; who makes more waits for the store.
 const WAITING: usize = 4;
+/// Longest that removing an unfinished object may take: the job is still to be given back.
+const REMOVING: Duration = Duration::from_secs(5);
 
 /// The maker's end. It may only be written to where a thread may wait.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ pub(crate) async fn put<F, T>(
 where
     F: Future<Output = Result<(Bytes, T), Error>>,
 {
-    let mut upload = rebuilder.blobs.begin(target).await?;
+    let mut upload = until(stop, async { Ok(rebuilder.blobs.begin(target).await?) }).await?;
     let (sender, pieces) = channel(WAITING);
     let made = make(Pipe { sender, piece: BytesMut::new() });
     let whole = async {
@@ -64,15 +68,18 @@ where
         let (appended, made) = tokio::join!(append, made);
         appended.and(made)
     };
-    let made = tokio::select! {
-        made = whole => made,
-        () = stop.cancelled() => Err(Error::Stopped),
-    };
-    match made {
-        Ok((head, value)) => Ok((upload.finish(head).await?, value)),
+    match until(stop, whole).await {
+        Ok((head, value)) => {
+            let bytes = until(stop, async { Ok(upload.finish(head).await?) }).await?;
+            Ok((bytes, value))
+        }
         Err(error) => {
-            if let Err(failed) = upload.abort().await {
-                let error = aiv1_model::chain(&failed);
+            let left = match timeout(REMOVING, upload.abort()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(failed)) => Some(aiv1_model::chain(&failed)),
+                Err(_) => Some(format!("no answer within {REMOVING:?}")),
+            };
+            if let Some(error) = left {
                 tracing::warn!(key = %target.key(), error, "an unfinished object was left to the store's own sweep");
             }
             Err(error)

@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What rebuilds: the store, a compiler, a scratch folder. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,6 +19,9 @@ pub struct Rebuilder {
     pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) threads: NonZeroUsize,
     scratch: PathBuf,
+    /// The threads that make something. One whose job was stopped goes on for a while: it compiles, or decodes a group of
+    /// pictures to its end.
+    makers: TaskTracker,
 }
 
 /// What was rebuilt.
@@ -39,7 +43,10 @@ impl Rebuilder {
         scratch: PathBuf,
         threads: NonZeroUsize,
     ) -> Self {
-        Self { catalog, blobs, compiler: Arc::new(compiler), threads, scratch }
+        let makers = TaskTracker::new();
+        // What is tracked may be waited for at any time; more may be tracked all the same.
+        makers.close();
+        Self { catalog, blobs, compiler: Arc::new(compiler), threads, scratch, makers }
     }
 
     /// Makes it, unless it is there.
@@ -53,7 +60,12 @@ impl Rebuilder {
         target: &Rebuild,
         stop: &CancellationToken,
     ) -> Result<Rebuilt, Error> {
-        if let Some(there) = self.blobs.head(&target.key()).await? {
+        let look = async {
+            // What a stopped job left running ends first: memory is counted for one decoder.
+            self.idle().await;
+            Ok(self.blobs.head(&target.key()).await?)
+        };
+        if let Some(there) = until(stop, look).await? {
             return Ok(Rebuilt { bytes: there.bytes, frames: None });
         }
         let directory = Directory::create(&self.scratch).map_err(Error::file("use", &self.scratch))?;
@@ -75,34 +87,38 @@ impl Rebuilder {
 
     /// Brings an object to `to`: exactly `bytes` bytes, if there is room. Its digest is for the reader to check, who reads
     /// it anyway.
-    pub(crate) async fn fetch(
-        &self,
-        key: &BlobKey,
-        bytes: u64,
-        to: &Path,
-        stop: &CancellationToken,
-    ) -> Result<(), Error> {
+    pub(crate) async fn fetch(&self, key: &BlobKey, bytes: u64, to: &Path) -> Result<(), Error> {
         let free = scratch::free(&self.scratch).map_err(Error::file("see the room of", &self.scratch))?;
         if bytes > free {
             return Err(Error::NoRoom { what: key.to_string(), bytes, free });
         }
-        let fetched = tokio::select! {
-            fetched = self.blobs.download(key, to, bytes) => fetched?,
-            () = stop.cancelled() => return Err(Error::Stopped),
-        };
-        match fetched {
+        match self.blobs.download(key, to, bytes).await? {
             Some(found) if found == bytes => Ok(()),
             Some(found) => Err(Error::damaged(key, format!("it has {found} bytes, not {bytes}"))),
             None => Err(Error::Missing(key.to_string())),
         }
     }
+
+    /// Work that blocks, off the threads that answer.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.makers.spawn_blocking(work).await.map_err(|error| Error::Ended(error.to_string()))?
+    }
+
+    /// Returns once nothing is made any more.
+    pub(crate) async fn idle(&self) {
+        self.makers.wait().await;
+    }
 }
 
-/// Work that blocks, off the threads that answer.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+/// A step that may be dropped at any time, given up once `stop` is cancelled.
+pub(crate) async fn until<T>(
+    stop: &CancellationToken,
+    step: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Ended(error.to_string()))?
+    stop.run_until_cancelled(step).await.unwrap_or(Err(Error::Stopped))
 }
 
 /// Refuses a file that does not have this digest.

@@ -20,8 +20,8 @@ pub async fn serve(rebuilder: Rebuilder, shutdown: CancellationToken) {
         };
         let waited = async {
             match looked {
-                Ok(Some(Worked::Ended | Worked::GivenBack | Worked::Lost)) => {}
-                Ok(Some(Worked::Failed)) => tokio::time::sleep(PAUSE).await,
+                Ok(Some(Worked::Rebuilt | Worked::Failed | Worked::Stopped | Worked::Lost)) => {}
+                Ok(Some(Worked::Postponed)) => tokio::time::sleep(PAUSE).await,
                 Ok(None) => rebuilder.catalog.wait_for_rebuild(LOOK_AGAIN).await,
                 Err(error) => {
                     tracing::error!(error = aiv1_model::chain(&error), "the store failed while rebuilding");

@@ -1,12 +1,12 @@
 //! A preview from the stream and the decoder.
 
 use crate::pipe::{self, Pipe};
-use crate::rebuilder::{Rebuilder, blocking, check_digest};
+use crate::rebuilder::{Rebuilder, check_digest, until};
 use crate::scratch::Directory;
 use crate::{Compiler, Error, Rebuilt};
 use aiv1_decoder::stream::Reader;
 use aiv1_decoder::{DecodeRange, Decoder, Delivery, decode_stream};
-use aiv1_model::{Digest, ExperimentId, Limits, Record};
+use aiv1_model::{Digest, ExperimentId, Limits, RatePoint, Record};
 use aiv1_playback::{Mp4Encoder, Options};
 use aiv1_store::{BlobKey, ObjectKind, Rebuild};
 use bytes::Bytes;
@@ -16,15 +16,23 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
-/// Memory that groups of pictures on their way may take together.
-const GOPS_BYTES: u64 = 480 << 20;
+/// Memory that groups of pictures on their way may take together: what one thread may take with a decoder that grows to
+/// the lab's limit.
+const GOPS_BYTES: u64 = 1152 << 20;
 
-/// As many threads as keep within `most` bytes: each has a group's coded bytes, and its pictures both in the sandbox and
-/// copied out of it; one more waits to be written.
-fn threads_within(most: u64, threads: NonZeroUsize, raw: u64, coded: u64) -> NonZeroUsize {
-    let each = raw.saturating_mul(2).saturating_add(coded).max(1);
-    let fitting = usize::try_from(most.saturating_sub(raw) / each).unwrap_or(usize::MAX);
+/// As many threads as keep within `most` bytes, at least one: each has a group's coded bytes and an instance of the
+/// decoder that may have `memory` bytes; one more instance holds the pictures that are written.
+fn threads_within(most: u64, threads: NonZeroUsize, memory: u64, coded: u64) -> NonZeroUsize {
+    let each = memory.saturating_add(coded).max(1);
+    let fitting = usize::try_from(most.saturating_sub(memory) / each).unwrap_or(usize::MAX);
     NonZeroUsize::new(fitting.min(threads.get())).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The lab's limits; of memory no more than the decoder is known to need, for decoding the same bytes again takes the
+/// same memory, and what it may take decides how many run at a time.
+fn limits(point: &RatePoint) -> Limits {
+    let most = Limits::default();
+    Limits { memory_bytes: most.memory_bytes.min(point.cost.peak_memory_bytes), ..most }
 }
 
 /// Makes the preview, from a copy of the stream in `directory`.
@@ -35,38 +43,45 @@ pub(crate) async fn rebuild(
     directory: &Directory,
     stop: &CancellationToken,
 ) -> Result<Rebuilt, Error> {
-    rebuilder.experiment(experiment).await?;
-    let record = rebuilder.catalog.record(experiment).await?;
-    let record = record.ok_or_else(|| Error::NoBundle(experiment.clone()))?;
-    let none = || Error::NoStream { experiment: experiment.clone(), clip: *clip, quality_index };
-    let (stream, bytes, decoder) = find(&record, clip, quality_index).ok_or_else(none)?;
-
-    let key = BlobKey::object(ObjectKind::Module, decoder);
-    let wasm = rebuilder.blobs.get(&key, Limits::default().module_bytes).await?;
-    let wasm = wasm.ok_or_else(|| Error::Missing(key.to_string()))?;
-    if Digest::of(&wasm) != decoder {
-        return Err(Error::damaged(key, format!("its SHA-256 is {}", Digest::of(&wasm))));
-    }
-    let key = BlobKey::object(ObjectKind::Stream, stream);
     let file = directory.join("stream.aiv1");
-    rebuilder.fetch(&key, bytes, &file, stop).await?;
+    let prepare = async {
+        rebuilder.experiment(experiment).await?;
+        let record = rebuilder.catalog.record(experiment).await?;
+        let record = record.ok_or_else(|| Error::NoBundle(experiment.clone()))?;
+        let none = || Error::NoStream { experiment: experiment.clone(), clip: *clip, quality_index };
+        let (point, decoder) = find(&record, clip, quality_index).ok_or_else(none)?;
+
+        let key = BlobKey::object(ObjectKind::Module, decoder);
+        let wasm = rebuilder.blobs.get(&key, Limits::default().module_bytes).await?;
+        let wasm = wasm.ok_or_else(|| Error::Missing(key.to_string()))?;
+        if Digest::of(&wasm) != decoder {
+            return Err(Error::damaged(key, format!("its SHA-256 is {}", Digest::of(&wasm))));
+        }
+        rebuilder.fetch(&stream_key(point), point.stream.bytes, &file).await?;
+        Ok((point.clone(), wasm))
+    };
+    let (point, wasm) = until(stop, prepare).await?;
 
     let (compiler, threads, stopped) = (rebuilder.compiler.clone(), rebuilder.threads, stop.clone());
     let made = pipe::put(rebuilder, target, stop, |pipe| {
-        blocking(move || {
-            check_digest(&file, &key, &stream)?;
-            preview(&*compiler, &wasm, &file, pipe, threads, &stopped)
+        rebuilder.blocking(move || {
+            check_digest(&file, &stream_key(&point), &point.stream.sha256)?;
+            preview(&*compiler, &wasm, &limits(&point), &file, pipe, threads, &stopped)
         })
     });
     let (bytes, frames) = made.await?;
     Ok(Rebuilt { bytes, frames: Some(frames) })
 }
 
-/// The stream, its size, and the decoder of a rate point.
-fn find(record: &Record, clip: &Digest, quality_index: u8) -> Option<(Digest, u64, Digest)> {
+/// A rate point, and the decoder of its stream.
+fn find<'r>(record: &'r Record, clip: &Digest, quality_index: u8) -> Option<(&'r RatePoint, Digest)> {
     let mut points = record.points.iter();
     let point = points.find(|point| point.clip == *clip && point.quality_index == quality_index)?;
-    Some((point.stream.sha256, point.stream.bytes, record.codec.decoder.as_ref()?.sha256))
+    Some((point, record.codec.decoder.as_ref()?.sha256))
+}
+
+fn stream_key(point: &RatePoint) -> BlobKey {
+    BlobKey::object(ObjectKind::Stream, point.stream.sha256)
 }
 
 /// Decodes group of pictures by group of pictures, each frame held to its hash, into H.264 that goes to `out`; what belongs
@@ -74,21 +89,20 @@ fn find(record: &Record, clip: &Digest, quality_index: u8) -> Option<(Digest, u6
 fn preview(
     compiler: &dyn Compiler,
     wasm: &[u8],
+    limits: &Limits,
     stream: &Path,
     mut out: Pipe,
     threads: NonZeroUsize,
     stop: &CancellationToken,
 ) -> Result<(Bytes, u64), Error> {
-    let limits = Limits::default();
-    let decoder = Decoder::new(compiler.compile(wasm, &limits)?, &limits)?;
+    let decoder = Decoder::new(compiler.compile(wasm, limits)?, limits)?;
     let file = File::open(stream).map_err(Error::file("read", stream))?;
-    let mut reader = Reader::open(BufReader::new(file), &limits).map_err(aiv1_decoder::Error::from)?;
+    let mut reader = Reader::open(BufReader::new(file), limits).map_err(aiv1_decoder::Error::from)?;
     let header = *reader.header();
     let options = Options { keyframe_interval: u32::from(header.gop_frames), ..Options::default() };
     let mut encoder = Mp4Encoder::new(&header.format, options)?;
     let coded = reader.gops().iter().map(|gop| gop.payload_len).max().unwrap_or(0);
-    let raw = header.format.frame_bytes() * u64::from(header.gop_frames);
-    let threads = threads_within(GOPS_BYTES, threads, raw, u64::from(coded));
+    let threads = threads_within(GOPS_BYTES, threads, limits.memory_bytes, coded.into());
     decode_stream(&mut reader, &decoder, DecodeRange::ALL, threads, |Delivery { gop, .. }| {
         if stop.is_cancelled() {
             return Err(Error::Stopped);
@@ -107,17 +121,21 @@ fn preview(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aiv1_decoder::output_bound;
 
     #[test]
-    fn groups_under_way_keep_within_their_bound_and_one_always_goes() {
-        let threads = |wanted, raw, coded| {
-            threads_within(480 << 20, NonZeroUsize::new(wanted).unwrap(), raw, coded).get()
+    fn groups_under_way_keep_within_their_bound_whatever_a_decoder_takes() {
+        let threads = |wanted, memory, coded| {
+            let threads = threads_within(GOPS_BYTES, NonZeroUsize::new(wanted).unwrap(), memory, coded).get();
+            let most = (threads as u64 + 1) * memory + threads as u64 * coded;
+            assert!(most <= GOPS_BYTES, "{most} bytes on {threads} threads");
+            threads
         };
-        let gop = 32 * 1920 * 1080 * 3 / 2;
-        assert_eq!(threads(2, gop, 1 << 20), 2, "a codec that compresses decodes 1080p on two threads");
-        assert_eq!(threads(2, gop, gop), 1, "one that does not, on one");
-        assert_eq!(threads(64, gop, 1 << 20), 2);
-        assert_eq!(threads(4, 1 << 40, 1 << 40), 1);
+        let (gop, limits) = (32 * 1920 * 1080 * 3 / 2, Limits::default());
+        assert_eq!(threads(2, 3 * gop, 1 << 20), 2, "a decoder of 1080p that has its pictures thrice");
+        assert_eq!(threads(64, 3 * gop, 1 << 20), 3);
+        let coded = output_bound(&limits, limits.gop_bytes);
+        assert_eq!(threads(64, limits.memory_bytes, coded), 1, "one that grows to its limit");
         assert_eq!(threads(3, 0, 0), 3);
     }
 }

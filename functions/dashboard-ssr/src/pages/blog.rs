@@ -9,10 +9,10 @@ use crate::pages::legacy;
 use crate::render::{HTML, Pages};
 use crate::{layout, text};
 use aiv1_model::{Status, Summary};
-use aiv1_store::{Catalog, Query};
+use aiv1_store::{Catalog, Overview, Query};
 use aiv1_web::Problem;
 use axum::extract::{Query as Asked, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -54,17 +54,16 @@ pub(crate) async fn ended(catalog: &dyn Catalog, cursor: Option<&str>, limit: u3
 pub(crate) async fn page(
     State(pages): State<Pages>,
     Asked(pairs): Asked<Vec<(String, String)>>,
-    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let question = Question::new(pairs)?;
-    pages.answer(&headers, &uri, HTML, |_| render(&pages, &question)).await
+    pages.answer(&headers, &question.address("/blog", &["cursor"]), HTML, |_| render(&pages, &question)).await
 }
 
 async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError> {
     let cursor = question.get("cursor");
     let catalog = &*pages.services.catalog;
-    let earlier = async { catalog.list_legacy(None, 1).await.map_err(Problem::from) };
+    let earlier = async { catalog.list_legacy(None, Overview::LEGACY).await.map_err(Problem::from) };
     let (ended, earlier) = tokio::try_join!(ended(catalog, cursor, ROWS), earlier)?;
     let head = Head {
         title: "Notebook",
@@ -88,7 +87,7 @@ async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError>
                     @if let Some(next) = &ended.next { a rel="next" href=(address("/blog", &[("cursor", next.clone())])) { "Older →" } }
                 }
             }
-            (legacy::pointer(earlier.total))
+            (legacy::latest(&earlier))
         }
     };
     Ok(layout::page(&pages.services.site, &head, &body))

@@ -8,7 +8,7 @@ use crate::text;
 use aiv1_model::ClipClass;
 use aiv1_model::api::ClipEntry;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -16,12 +16,8 @@ use maud::{Markup, html};
 const CLIPS: usize = 100;
 
 /// `GET /clips`
-pub(crate) async fn page(
-    State(pages): State<Pages>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    pages.answer(&headers, &uri, HTML, |_| render(&pages)).await
+pub(crate) async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, PageError> {
+    pages.answer(&headers, "/clips", HTML, |_| render(&pages)).await
 }
 
 async fn render(pages: &Pages) -> Result<Markup, PageError> {

@@ -10,7 +10,7 @@ use aiv1_model::{Declaration, Digest, Status};
 use aiv1_store::{BlobKey, Codec, ObjectKind, Order, Query};
 use aiv1_web::Problem;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -18,12 +18,8 @@ use maud::{Markup, html};
 const ROWS: u32 = 10;
 
 /// `GET /codecs`
-pub(crate) async fn list(
-    State(pages): State<Pages>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    pages.answer(&headers, &uri, HTML, |_| render_list(&pages)).await
+pub(crate) async fn list(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, PageError> {
+    pages.answer(&headers, "/codecs", HTML, |_| render_list(&pages)).await
 }
 
 async fn render_list(pages: &Pages) -> Result<Markup, PageError> {
@@ -63,7 +59,6 @@ fn about(declaration: Option<&Declaration>) -> String {
 pub(crate) async fn page(
     State(pages): State<Pages>,
     Path(hash): Path<String>,
-    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let source: Digest = hash.parse().map_err(|_| {
@@ -72,7 +67,7 @@ pub(crate) async fn page(
             text::plain(&hash, 80)
         ))
     })?;
-    pages.answer(&headers, &uri, HTML, |_| render(&pages, &source)).await
+    pages.answer(&headers, &format!("/codecs/{source}"), HTML, |_| render(&pages, &source)).await
 }
 
 async fn render(pages: &Pages, source: &Digest) -> Result<Markup, PageError> {

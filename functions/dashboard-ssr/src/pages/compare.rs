@@ -1,6 +1,6 @@
 //! `/compare?ids=`: experiments side by side, at equal quality against the same anchors.
 
-use crate::address::Question;
+use crate::address::{Question, address};
 use crate::components::{badge, chart, ledger, ruler, table};
 use crate::error::PageError;
 use crate::layout::{self, Head, Section};
@@ -12,7 +12,7 @@ use aiv1_model::{Digest, Experiment, ExperimentId, Metric, Record, Status};
 use aiv1_store::{Order, Query};
 use aiv1_web::Problem;
 use axum::extract::{Query as Asked, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
@@ -26,11 +26,12 @@ const PLOTS: usize = 4;
 pub(crate) async fn page(
     State(pages): State<Pages>,
     Asked(pairs): Asked<Vec<(String, String)>>,
-    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let ids = ids(&Question::new(pairs)?)?;
-    pages.answer(&headers, &uri, HTML, |_| render(&pages, &ids)).await
+    let named: Vec<&str> = ids.iter().map(ExperimentId::as_str).collect();
+    let name = address("/compare", &[("ids", named.join(","))]);
+    pages.answer(&headers, &name, HTML, |_| render(&pages, &ids)).await
 }
 
 /// `ids=a,b` as a person writes it, `ids=a&ids=b` as a form sends it; each once.

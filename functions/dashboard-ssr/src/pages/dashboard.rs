@@ -4,14 +4,13 @@ use crate::address::{ARMS, Listing, Question, SORTS, TABS};
 use crate::components::{ledger, pager};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
-use crate::pages::legacy;
 use crate::render::{HTML, Pages};
 use crate::{layout, text};
 use aiv1_model::{Counts, Status};
 use aiv1_store::{Codec, Page, Query};
 use aiv1_web::{Problem, Version};
 use axum::extract::{Query as Asked, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -24,11 +23,10 @@ const CODECS: usize = 60;
 pub(crate) async fn page(
     State(pages): State<Pages>,
     Asked(pairs): Asked<Vec<(String, String)>>,
-    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let listing = Listing::read(&Question::new(pairs)?)?;
-    pages.answer(&headers, &uri, HTML, |version| render(&pages, version, &listing)).await
+    pages.answer(&headers, &listing.href(), HTML, |version| render(&pages, version, &listing)).await
 }
 
 async fn render(pages: &Pages, version: Version, listing: &Listing) -> Result<Markup, PageError> {
@@ -52,7 +50,7 @@ async fn render(pages: &Pages, version: Version, listing: &Listing) -> Result<Ma
             (experiments(listing, counts, &list, &front.codecs))
             div.two data-live="bench" { (front.bench) }
         }
-        (legacy::pointer(front.legacy))
+        (front.legacy)
     };
     Ok(layout::page(&pages.services.site, &head, &body))
 }

@@ -4,17 +4,13 @@ use crate::error::PageError;
 use crate::layout::{self, Head, Section};
 use crate::render::{HTML, Pages};
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
 /// `GET /method`
-pub(crate) async fn page(
-    State(pages): State<Pages>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    pages.answer(&headers, &uri, HTML, async |_| Ok(render(&pages))).await
+pub(crate) async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, PageError> {
+    pages.answer(&headers, "/method", HTML, async |_| Ok(render(&pages))).await
 }
 
 fn render(pages: &Pages) -> Markup {

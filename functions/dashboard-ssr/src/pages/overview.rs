@@ -1,6 +1,6 @@
 //! What is the same on each of the dashboard's tabs: counts, best results, figures, workers, queue.
 
-use super::workers;
+use super::{legacy, workers};
 use crate::components::{card, chart, footage, table};
 use crate::text;
 use aiv1_charts::{SearchCurve, Theme};
@@ -25,8 +25,8 @@ pub(crate) struct Front {
     pub(crate) top: Markup,
     /// Workers and what waits for them.
     pub(crate) bench: Markup,
-    /// How many records of the earlier system there are.
-    pub(crate) legacy: u64,
+    /// The latest records of the earlier system.
+    pub(crate) legacy: Markup,
 }
 
 impl Front {
@@ -35,7 +35,8 @@ impl Front {
         let overview = services.catalog.overview().await?;
         let top = top(&overview);
         let bench = bench(&overview.workers, &overview.waiting, services.clock.now());
-        let Overview { counts, codecs, legacy, .. } = overview;
+        let legacy = legacy::latest(&overview.legacy);
+        let Overview { counts, codecs, .. } = overview;
         Ok(Self { counts, codecs, top, bench, legacy })
     }
 }

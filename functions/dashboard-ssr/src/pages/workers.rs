@@ -7,7 +7,7 @@ use crate::render::{HTML, Pages};
 use crate::text::{self, ABSENT};
 use aiv1_model::api::WorkerStatus;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -16,12 +16,8 @@ use maud::{Markup, html};
 const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
 /// `GET /workers`
-pub(crate) async fn page(
-    State(pages): State<Pages>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
-    pages.answer(&headers, &uri, HTML, |_| render(&pages)).await
+pub(crate) async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, PageError> {
+    pages.answer(&headers, "/workers", HTML, |_| render(&pages)).await
 }
 
 async fn render(pages: &Pages) -> Result<Markup, PageError> {

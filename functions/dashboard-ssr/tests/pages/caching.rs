@@ -36,6 +36,24 @@ async fn an_unchanged_page_is_304_and_a_change_shows_at_once() {
 }
 
 #[tokio::test]
+async fn a_page_is_the_same_one_whatever_it_does_not_read_is_added_to_its_address() {
+    let (site, ids) = Site::furnished().await;
+    let tag = async |path: &str| site.get(path).await.header("etag").to_owned();
+    let (best, other) = (format!("/blog/{}", ids.best), format!("/blog/{}?q=x&y", ids.running));
+    for path in ["/", "/blog", "/clips", "/codecs", "/method", "/compare", best.as_str()] {
+        assert_eq!(tag(path).await, tag(&format!("{path}?x=1")).await, "{path}");
+    }
+    assert_eq!(tag("/?tab=failed").await, tag("/?x&%74ab=failed&cursor=").await);
+    let pages = ["/", "/?tab=failed", "/?tab=failed&sort=best&arm=search", "/clips"];
+    for (index, path) in pages.iter().enumerate() {
+        for other in &pages[index + 1..] {
+            assert_ne!(tag(path).await, tag(other).await, "{path} {other}");
+        }
+    }
+    assert_eq!(site.get(&other).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_worker_that_falls_silent_is_seen_to_without_any_change_in_the_catalog() {
     let (site, _) = Site::furnished().await;
     assert!(!site.page("/").await.text("#workers ~ .wide tbody").contains("silent"));

@@ -22,6 +22,10 @@ async fn dashboard_and_notebook_lead_to_the_records_where_there_are_any() {
     for path in ["/", "/blog"] {
         let page = site.page(path).await;
         assert_eq!(page.text("a[href='/legacy']"), "Records of the earlier system: 7", "{path}");
+        let latest = page.texts(".earlier li");
+        assert_eq!(latest.len(), 3, "{path}: {latest:?}");
+        assert!(latest[0].contains("exp_iter5_1760806800 never ended"), "{path}: {latest:?}");
+        assert!(page.all(".earlier .badge.successful").is_empty(), "{path}");
     }
     let total = site.page("/").await.text("[data-count=total]");
     assert_eq!(total, "0", "they are no experiments");
@@ -44,9 +48,10 @@ async fn the_list_is_latest_first_and_never_shows_a_rate_without_its_quality() {
             "real_exp_1760577415first",
         ]
     );
+    assert!(rows[0].contains("never ended not measured"), "{}", rows[0]);
     assert!(rows[0].contains("never ended") && rows[1].contains("Worker timeout"), "{rows:?}");
     assert!(rows[2].contains("554.90 Mbit/s at 22.50 dB PSNR, SSIM 0.7530"), "{}", rows[2]);
-    assert!(rows[3].contains("137.0 kbit/s, quality not measured"), "{}", rows[3]);
+    assert!(rows[3].contains("143.7 kbit/s, quality not measured"), "{}", rows[3]);
     // A success of theirs is not dressed as one of ours.
     assert!(site.page("/legacy").await.all(".badge.successful").is_empty());
     for n in 0..40 {
@@ -93,7 +98,7 @@ async fn a_record_that_measured_nothing_says_so() {
     let site = remembering().await;
     let page = site.page("/blog/exp_iter4_1760806700").await;
     assert_eq!(page.text("h1"), "exp_iter4_1760806700 failed");
-    assert_eq!(page.text(".empty"), "It claimed no figure: nothing was measured.");
+    assert_eq!(page.text(".empty"), "It claimed no figure that can stand; what was left out is below.");
     assert_eq!(page.text("div.failure"), "Worker timeout");
     let notes = page.text("section[aria-labelledby=notes] li");
     assert!(notes.contains("written as 0, which stood for not measured"), "{notes}");
@@ -101,6 +106,8 @@ async fn a_record_that_measured_nothing_says_so() {
     let rows = page.texts("tbody tr");
     assert!(rows.contains(&"PSNR not measured".to_owned()), "{rows:?}");
     assert!(rows.contains(&"Source by result 5.13 ×, written as 80.52 % saved".to_owned()), "{rows:?}");
+    let silent = site.page("/blog/exp_iter5_1760806800").await;
+    assert_eq!(silent.text(".empty"), "It claimed no figure: nothing was measured.");
     let stale = site.page("/blog/exp_iter5_1760806800").await;
     assert_eq!(stale.text("h1"), "exp_iter5_1760806800 never ended");
     assert!(stale.all("[data-refresh]").is_empty(), "nobody waits for it");

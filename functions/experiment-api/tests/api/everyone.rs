@@ -73,6 +73,8 @@ async fn a_query_that_makes_no_sense_is_refused_with_its_bound() {
         assert_eq!(answer.status, 400, "{query}");
         assert!(answer.problem().contains(said), "{query}: {answer:?}");
     }
+    let many = site.get("/api/legacy?limit=51").await;
+    assert!(many.problem().contains("limit is 51, but must be 1 to 50"), "{many:?}");
     let long = site.get(&format!("/api/experiments?cursor={}", "a".repeat(10_000))).await;
     assert_eq!(long.status, 400);
     assert!(long.body.len() < 2_000);

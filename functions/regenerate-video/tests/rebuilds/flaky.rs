@@ -1,5 +1,6 @@
 //! What goes wrong around a rebuild: a store that refuses writes, a compiler that takes as long as it is let.
 
+use crate::support::Stored;
 use aiv1_decoder::{Error as DecoderError, Module, ModuleCompiler};
 use aiv1_model::{Digest, Limits};
 use aiv1_regenerate_video::Compiler;
@@ -13,17 +14,25 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
-/// A store whose disk is full while `full`.
+/// A store whose disk is full while `full`, and that never answers whoever finishes an object while `silent`.
 #[derive(Debug)]
 pub(crate) struct Flaky {
     pub(crate) store: Arc<dyn Blobs>,
     pub(crate) full: Arc<AtomicBool>,
+    pub(crate) silent: Arc<AtomicBool>,
+}
+
+impl Flaky {
+    pub(crate) fn new(stored: &Stored) -> Self {
+        Self { store: stored.blobs.clone(), full: Arc::default(), silent: Arc::default() }
+    }
 }
 
 #[derive(Debug)]
 struct FlakyUpload {
     upload: Box<dyn Upload>,
     full: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -36,6 +45,9 @@ impl Upload for FlakyUpload {
     }
 
     async fn finish(self: Box<Self>, head: Bytes) -> Result<u64, Error> {
+        if self.silent.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         self.upload.finish(head).await
     }
 
@@ -48,7 +60,8 @@ impl Upload for FlakyUpload {
 impl Blobs for Flaky {
     async fn begin(&self, target: &Rebuild) -> Result<Box<dyn Upload>, Error> {
         let upload = self.store.begin(target).await?;
-        Ok(Box::new(FlakyUpload { upload, full: Arc::clone(&self.full) }))
+        let (full, silent) = (Arc::clone(&self.full), Arc::clone(&self.silent));
+        Ok(Box::new(FlakyUpload { upload, full, silent }))
     }
 
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), Error> {

@@ -34,15 +34,19 @@ fn main() -> ExitCode {
     let lab = machine::lab(THREADS).unwrap_or_else(|error| panic!("{}", aiv1_lab::chain(&error)));
     let published = run(&lab, "raw", folder.path());
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
+    let stored = runtime.block_on(async {
         let stored = Stored::import(&lab, &published, folder.path()).await;
         a_preview_is_rebuilt_from_its_stream(&stored, &lab).await;
         a_streamed_preview_is_the_file_that_play_writes(&stored, &lab).await;
         an_archive_is_rebuilt_byte_for_byte(&stored, &lab).await;
         the_queue_is_served_once_however_many_ask(&stored).await;
         what_cannot_be_rebuilt_says_whose_fault_it_is(&stored).await;
+        a_decoder_may_have_the_memory_that_it_was_measured_with(&stored).await;
         queue::all(&stored).await;
+        stored
     });
+    let standing = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    standing.unwrap().block_on(queue::within_time(&stored));
     eprintln!("rebuilds: all passed");
     ExitCode::SUCCESS
 }
@@ -141,14 +145,17 @@ async fn finished(stored: &Stored, target: &Rebuild) -> (RebuildState, u32) {
     ended
 }
 
+/// Why it is not made.
+async fn failed(stored: &Stored, target: Rebuild) -> String {
+    stored.catalog.request_rebuild(&target).await.unwrap();
+    match finished(stored, &target).await.0 {
+        RebuildState::Failed { reason } => reason,
+        other => panic!("{target:?} is {other:?}"),
+    }
+}
+
 async fn what_cannot_be_rebuilt_says_whose_fault_it_is(stored: &Stored) {
-    let failed = async |target: Rebuild| {
-        stored.catalog.request_rebuild(&target).await.unwrap();
-        match finished(stored, &target).await.0 {
-            RebuildState::Failed { reason } => reason,
-            other => panic!("{target:?} is {other:?}"),
-        }
-    };
+    let failed = async |target| failed(stored, target).await;
     let reason = failed(stored.video(33)).await;
     assert!(reason.starts_with("evaluator: ") && reason.ends_with("at quality index 33"), "{reason}");
 
@@ -175,6 +182,19 @@ async fn what_cannot_be_rebuilt_says_whose_fault_it_is(stored: &Stored) {
     let reason = failed(Rebuild::Bundle { experiment }).await;
     assert!(reason.starts_with("infrastructure: manifests/"), "{reason}");
     assert_scratch_is_empty(stored);
+}
+
+async fn a_decoder_may_have_the_memory_that_it_was_measured_with(stored: &Stored) {
+    let mut record = stored.record.clone();
+    record.asked = fixtures::submission(8).parameters;
+    record.points[0].cost.peak_memory_bytes = 1 << 16;
+    let submission = submission(&record);
+    record.id = submission.id();
+    let (experiment, clip) = (record.id.clone(), record.points[0].clip);
+    let quality_index = record.points[0].quality_index;
+    publish(&*stored.catalog, submission, record, fixtures::bundle(1)).await;
+    let reason = failed(stored, Rebuild::Video { experiment, clip, quality_index }).await;
+    assert!(reason.starts_with("candidate: ") && reason.contains("65536"), "{reason}");
 }
 
 fn assert_scratch_is_empty(stored: &Stored) {

@@ -19,7 +19,7 @@ use aiv1_model::{Declaration, Experiment, ExperimentId, LegacyId, Record, Status
 use aiv1_store::Rebuild;
 use aiv1_web::Problem;
 use axum::extract::{Path, Query as Asked, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use look::{Choice, Made, made};
 use maud::{Markup, html};
@@ -48,11 +48,11 @@ pub(crate) async fn page(
     State(pages): State<Pages>,
     Path(id): Path<String>,
     Asked(pairs): Asked<Vec<(String, String)>>,
-    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     if let (Err(_), Ok(legacy)) = (id_of(&id), id.parse::<LegacyId>()) {
-        return pages.answer(&headers, &uri, HTML, |_| pages::legacy::render(&pages, &legacy)).await;
+        let name = format!("/blog/{legacy}");
+        return pages.answer(&headers, &name, HTML, |_| pages::legacy::render(&pages, &legacy)).await;
     }
     let id = id_of(&id)?;
     let question = Question::new(pairs)?;
@@ -63,7 +63,8 @@ pub(crate) async fn page(
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok(response);
     }
-    pages.answer(&headers, &uri, HTML, |_| render(&pages, &id, &question)).await
+    let name = question.address(&format!("/blog/{id}"), &["clip", "q"]);
+    pages.answer(&headers, &name, HTML, |_| render(&pages, &id, &question)).await
 }
 
 /// What the parts of the page are made from.

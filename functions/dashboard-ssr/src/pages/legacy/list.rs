@@ -1,14 +1,16 @@
 //! `/legacy`: the records of the earlier system, latest first; and the way there.
 
-use super::{badge, generation, rate_and_quality};
+use super::record::title;
+use super::{UNMEASURED, badge, generation, rate_and_quality};
 use crate::address::{Question, address};
 use crate::error::PageError;
 use crate::layout::{self, Head, Section};
 use crate::render::{HTML, Pages};
-use crate::text::{self, ABSENT};
+use crate::text;
 use aiv1_model::LegacyExperiment;
+use aiv1_store::LegacyPage;
 use axum::extract::{Query as Asked, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -17,13 +19,24 @@ const ROWS: u32 = 30;
 /// Most characters of a text in a list.
 const BRIEF: usize = 160;
 
-/// Where there are any: how many, and the way to them.
-pub(crate) fn pointer(total: u64) -> Markup {
+/// Where there are any: the latest, how many, and the way to all of them.
+pub(crate) fn latest(page: &LegacyPage) -> Markup {
     html! {
-        @if total > 0 {
-            p.hint.earlier {
-                a href="/legacy" { "Records of the earlier system: " (text::grouped(total)) }
-                ". What they claim was not measured here, and they are not counted among the experiments."
+        @if page.total > 0 {
+            section.earlier aria-labelledby="earlier" {
+                h2 #earlier { "From the earlier system" }
+                p.hint {
+                    a href="/legacy" { "Records of the earlier system: " (text::grouped(page.total)) }
+                    ". What they claim was not measured here, and they are not counted among the experiments."
+                }
+                ol.posts {
+                    @for record in &page.experiments {
+                        li {
+                            p.kicker { (text::when(record.recorded_at)) " · " (generation(record.generation)) " " (badge(record)) }
+                            a href=(format!("/blog/{}", record.id)) { (title(record)) }
+                        }
+                    }
+                }
             }
         }
     }
@@ -33,11 +46,12 @@ pub(crate) fn pointer(total: u64) -> Markup {
 pub(crate) async fn page(
     State(pages): State<Pages>,
     Asked(pairs): Asked<Vec<(String, String)>>,
-    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let question = Question::new(pairs)?;
-    pages.answer(&headers, &uri, HTML, |_| render(&pages, &question)).await
+    pages
+        .answer(&headers, &question.address("/legacy", &["cursor"]), HTML, |_| render(&pages, &question))
+        .await
 }
 
 async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError> {
@@ -86,7 +100,7 @@ fn rows(records: &[LegacyExperiment]) -> Markup {
                             span.brief { (generation(record.generation)) }
                         }
                         td.why data-label=(LABELS[1]) { (badge(record)) " " bdi { (in_brief(record)) } }
-                        td data-label=(LABELS[2]) { (rate_and_quality(&record.claims).unwrap_or_else(|| ABSENT.to_owned())) }
+                        td data-label=(LABELS[2]) { (rate_and_quality(&record.claims).unwrap_or_else(|| UNMEASURED.to_owned())) }
                         td data-label=(LABELS[3]) { (text::when(record.recorded_at)) }
                     }
                 }

@@ -5,7 +5,7 @@ mod list;
 mod record;
 
 pub(crate) use addresses::dashboard;
-pub(crate) use list::{page, pointer};
+pub(crate) use list::{latest, page};
 pub(crate) use record::render;
 
 use crate::text;

@@ -38,7 +38,7 @@ pub(crate) async fn render(pages: &Pages, id: &LegacyId) -> Result<Markup, PageE
             section aria-labelledby="claims" {
                 h2 #claims { "What it claimed" }
                 p.hint { "Claimed by the earlier system, not measured by this one. " (record.generation.caveat()) }
-                (claims(&record.claims))
+                (claims(&record.claims, !record.notes.is_empty()))
             }
             (failure(record.failure.as_deref()))
             (thoughts(&record))
@@ -55,13 +55,13 @@ pub(crate) async fn render(pages: &Pages, id: &LegacyId) -> Result<Markup, PageE
     Ok(layout::page(&pages.services.site, &head, &body))
 }
 
-fn title(record: &LegacyExperiment) -> String {
+pub(super) fn title(record: &LegacyExperiment) -> String {
     let id = &record.id;
     match (record.status, rate_and_quality(&record.claims)) {
         (LegacyStatus::Failed, _) => format!("{id} failed"),
         (LegacyStatus::Stale, _) => format!("{id} never ended"),
         (_, Some(claimed)) => format!("{id} claimed {claimed}"),
-        (_, None) => format!("{id} claimed no figure"),
+        (_, None) => format!("{id} claimed no figure that can stand"),
     }
 }
 
@@ -76,7 +76,8 @@ fn meta(record: &LegacyExperiment) -> Markup {
     }
 }
 
-fn claims(claims: &LegacyClaims) -> Markup {
+/// What was claimed; `with_notes` tell below what was left out of it.
+fn claims(claims: &LegacyClaims, with_notes: bool) -> Markup {
     let percent = |value: f64| format!("{value:.1} %").replace('-', "−");
     let nominal = claims
         .baseline_mbps
@@ -107,7 +108,10 @@ fn claims(claims: &LegacyClaims) -> Markup {
     };
     html! {
         @if claims.is_empty() {
-            p.empty { "It claimed no figure: nothing was measured." }
+            p.empty {
+                @if with_notes { "It claimed no figure that can stand; what was left out is below." }
+                @else { "It claimed no figure: nothing was measured." }
+            }
         } @else {
             (table("Claimed by the earlier system, not measured here", &["Figure", "Claimed"], &rows))
         }
