@@ -32,6 +32,8 @@ const MAX_EVIDENCE: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
     pub(crate) client: Client,
+    /// The client reads its token again where it is refused.
+    pub(crate) renews_token: bool,
     pub(crate) lab: Arc<Lab>,
     pub(crate) clips: ClipCache,
     pub(crate) folder: PathBuf,
@@ -260,7 +262,7 @@ impl Attempt {
     where
         F: Future<Output = Result<(), ClientError>>,
     {
-        match persist(&self.claim.id, once).await {
+        match persist(&self.claim.id, self.surroundings.renews_token, once).await {
             Ok(()) => Ok(()),
             Err(ClientError::Lost { .. }) => Err(Early::Lost),
             Err(error) => Err(self.infrastructure("report_refused", &chain(&error))),

@@ -79,9 +79,13 @@ impl Config {
     pub async fn from_environment(flags: &[(&'static str, String)]) -> Result<(Self, Surroundings), Error> {
         let flag = |name| flags.iter().rev().find(|(flag, _)| *flag == name).map(|(_, value)| value.into());
         let look_up = |name| flag(name).or_else(|| std::env::var_os(name));
-        let told = match look_up(PARAMETERS).filter(|prefix| !prefix.is_empty()) {
-            None => Told::default(),
-            Some(prefix) => Told::read(&prefix.to_string_lossy()).await?,
+        let given = |name| look_up(name).filter(|value| !value.is_empty());
+        let told = match given(PARAMETERS) {
+            // Where both are given, nothing hangs on SSM.
+            Some(prefix) if given(URL).is_none() || given(TOKEN).is_none() => {
+                Told::read(&prefix.to_string_lossy()).await?
+            }
+            _ => Told::default(),
         };
         Self::read(look_up, told)
     }

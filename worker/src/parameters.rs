@@ -13,8 +13,8 @@ const URL: &str = "worker/url";
 /// known to every function.
 const TOKENS: &str = "tokens/worker";
 
-/// What was read at the start; empty where nothing is in SSM.
-#[derive(Debug, Default)]
+/// What was read at the start; empty where nothing is in SSM. Without `Debug`: the token is plain.
+#[derive(Default)]
 pub(crate) struct Told {
     pub(crate) url: Option<String>,
     pub(crate) token: Option<String>,

@@ -11,8 +11,13 @@ const PAUSES: Retry = Retry { tries: u32::MAX, first: Duration::from_secs(1), mo
 /// failed, about three minutes' worth, will not take this report: the worker must not be stuck with it for ever.
 const MAX_FAILURES: u32 = 20;
 
-/// Repeats `once` while that may help; the error that ended it.
-pub(crate) async fn persist<F>(experiment: &ExperimentId, mut once: impl FnMut() -> F) -> Result<(), Error>
+/// Repeats `once` while that may help; the error that ended it. A token that is `renewed` from elsewhere may be refused
+/// for a while, until every instance of the server has heard of it.
+pub(crate) async fn persist<F>(
+    experiment: &ExperimentId,
+    renewed: bool,
+    mut once: impl FnMut() -> F,
+) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>>,
 {
@@ -21,7 +26,8 @@ where
         let Err(error) = once().await else { return Ok(()) };
         let failed = matches!(error, Error::Problem { status: 500, .. });
         failures += u32::from(failed);
-        let may_pass = error.is_transient() || (failed && failures < MAX_FAILURES);
+        let unheard_of = renewed && matches!(error, Error::Problem { status: 401, .. });
+        let may_pass = error.is_transient() || unheard_of || (failed && failures < MAX_FAILURES);
         if !may_pass {
             return Err(error);
         }
@@ -53,7 +59,7 @@ mod tests {
             let away = tries.get() < 500;
             async move { if away { Err(answered(503)) } else { Ok(()) } }
         };
-        persist(&experiment(), once).await.unwrap();
+        persist(&experiment(), false, once).await.unwrap();
         assert!(started.elapsed() > Duration::from_mins(30), "{:?}", started.elapsed());
     }
 
@@ -64,7 +70,7 @@ mod tests {
             tries.set(tries.get() + 1);
             async { Err(answered(500)) }
         };
-        let error = persist(&experiment(), once).await.unwrap_err();
+        let error = persist(&experiment(), false, once).await.unwrap_err();
         assert!(matches!(error, Error::Problem { status: 500, .. }), "{error}");
         assert_eq!(tries.get(), MAX_FAILURES);
         assert!(started.elapsed() < Duration::from_mins(4), "{:?}", started.elapsed());
@@ -72,12 +78,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_not_repeated() {
+        for (status, renewed) in [(422, true), (401, false), (403, true)] {
+            let tries = Cell::new(0);
+            let once = || {
+                tries.set(tries.get() + 1);
+                async move { Err(answered(status)) }
+            };
+            persist(&experiment(), renewed, once).await.unwrap_err();
+            assert_eq!(tries.get(), 1, "{status}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_is_being_replaced_may_be_refused_for_a_while() {
         let tries = Cell::new(0);
         let once = || {
             tries.set(tries.get() + 1);
-            async { Err(answered(422)) }
+            let refused = tries.get() < 50;
+            async move { if refused { Err(answered(401)) } else { Ok(()) } }
         };
-        persist(&experiment(), once).await.unwrap_err();
-        assert_eq!(tries.get(), 1);
+        persist(&experiment(), true, once).await.unwrap();
     }
 }

@@ -34,7 +34,7 @@ pub fn shutdown() -> io::Result<CancellationToken> {
             if token.is_cancelled() {
                 std::process::exit(i32::from(INTERRUPTED));
             }
-            tracing::info!("stopping: running work is given back");
+            tracing::info!("stopping; the next signal ends this at once");
             token.cancel();
         }
     });

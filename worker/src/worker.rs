@@ -4,12 +4,13 @@ use crate::attempt::{Attempt, Outcome, Surroundings};
 use crate::health::{self, Status};
 use crate::metrics::Metrics;
 use crate::{ClipCache, Config, Error};
-use aiv1_client::{Client, Retry};
+use aiv1_client::{Client, Error as ClientError, Retry};
 use aiv1_lab::{Lab, RunDirectory, chain};
 use aiv1_model::api::{Claim, ClaimRequest, WorkerInfo};
 use aiv1_store::{Clock, SystemClock};
 use std::fs::{File, TryLockError};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -52,7 +53,7 @@ impl Worker {
         let folder = config.folder.clone();
         let failed = |action| {
             let path = folder.clone();
-            move |source| Error::Folder { action, path, source }
+            move |source| Error::Folder { action, path: path.clone(), source }
         };
         std::fs::create_dir_all(&folder).map_err(failed("create"))?;
         RunDirectory::sweep(&folder).map_err(failed("sweep"))?;
@@ -64,7 +65,8 @@ impl Worker {
         let info = config.info(lab.threads.get());
         let metrics = Arc::new(Metrics::default());
         let status = Arc::new(Status::new(info.clone(), metrics.clone(), clips.clone(), clock.clone()));
-        let surroundings = Surroundings { client, lab, clips, folder, metrics, clock };
+        let renews_token = config.token_source.is_some();
+        let surroundings = Surroundings { client, renews_token, lab, clips, folder, metrics, clock };
         Ok(Self { config, info, surroundings, status, _name: name })
     }
 
@@ -92,7 +94,7 @@ impl Worker {
 
     async fn work(&self, shutdown: &CancellationToken) -> Result<(), Error> {
         let mut failed = 0;
-        let mut refused_since = None;
+        let mut refused = Refused::default();
         while !shutdown.is_cancelled() {
             // On a full disk every experiment would fail by the infrastructure's fault: claiming none loses none.
             if let Err(error) = self.surroundings.clips.check_room().await {
@@ -112,15 +114,11 @@ impl Worker {
                 claimed = self.surroundings.client.claim(&request) => claimed,
             };
             self.status.asked(claimed.is_ok());
-            if claimed.is_ok() {
-                refused_since = None;
-            }
+            let given_up = refused.is_for_good(claimed.as_ref().err(), self.surroundings.renews_token);
             let ended = match claimed {
                 Ok(None) => None,
                 Ok(Some(claim)) => Some(self.attempt(claim, shutdown).await),
-                Err(error) if error.is_unauthorized() && !self.is_awaited(&mut refused_since) => {
-                    return Err(error.into());
-                }
+                Err(error) if given_up => return Err(error.into()),
                 Err(error) => {
                     tracing::warn!(
                         worker = self.info.name,
@@ -141,12 +139,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether a refused token may yet be taken: the functions learn of a new one a while after SSM has it.
-    fn is_awaited(&self, refused_since: &mut Option<Instant>) -> bool {
-        let since = *refused_since.get_or_insert_with(Instant::now);
-        self.config.token_source.is_some() && since.elapsed() < REFUSED
-    }
-
     async fn attempt(&self, claim: Claim, shutdown: &CancellationToken) -> Outcome {
         let (id, number) = (claim.id.clone(), claim.attempt);
         tracing::info!(worker = self.info.name, experiment = %id, attempt = number, "claimed");
@@ -161,22 +153,76 @@ impl Worker {
     }
 }
 
-/// Makes the name this worker's alone among those of its folder: two of one name would take each other's work.
-fn own_name(config: &Config, failed: impl FnOnce(io::Error) -> Error) -> Result<File, Error> {
-    let path = config.folder.join(format!("{}.lock", config.name));
-    let open = File::options().create(true).truncate(false).write(true).open(path);
-    match open.map(|file| (file.try_lock(), file)) {
-        Ok((Ok(()), file)) => Ok(file),
-        Ok((Err(TryLockError::WouldBlock), _)) => {
-            Err(Error::Name { name: config.name.clone(), folder: config.folder.clone() })
+/// Since when the token has been refused without a break.
+#[derive(Debug, Default)]
+struct Refused(Option<Instant>);
+
+impl Refused {
+    /// Whether what became of a claim means that the token will not be taken any more. One that `renews` may yet be: the
+    /// functions learn of a new one a while after SSM has it.
+    fn is_for_good(&mut self, error: Option<&ClientError>, renews: bool) -> bool {
+        if !error.is_some_and(ClientError::is_unauthorized) {
+            self.0 = None;
+            return false;
         }
-        Ok((Err(TryLockError::Error(error)), _)) | Err(error) => Err(failed(error)),
+        let since = *self.0.get_or_insert_with(Instant::now);
+        !renews || since.elapsed() >= REFUSED
     }
+}
+
+/// Makes the name this worker's alone among those of its folder: two of one name would take each other's work. Names that
+/// nobody has any more are removed: a default one is new at each start.
+fn own_name(config: &Config, failed: impl Fn(io::Error) -> Error) -> Result<File, Error> {
+    let open = |path: &Path| File::options().create(true).truncate(false).write(true).open(path);
+    // Held while names come and go, so that nobody locks a file that another removes.
+    let names = open(&config.folder.join("names")).map_err(&failed)?;
+    names.lock().map_err(&failed)?;
+    let own = config.folder.join(format!("{}.lock", config.name));
+    let file = open(&own).map_err(&failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::Name { name: config.name.clone(), folder: config.folder.clone() });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    for entry in std::fs::read_dir(&config.folder).map_err(&failed)?.flatten() {
+        let path = entry.path();
+        let is_another = path.extension().is_some_and(|extension| extension == "lock") && path != own;
+        if is_another && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            // One that stays is in nobody's way, and removed at the next start.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    Ok(file)
 }
 
 async fn pause(failed: u32, shutdown: &CancellationToken) {
     tokio::select! {
         () = tokio::time::sleep(UNREACHABLE.pause(failed)) => {}
         () = shutdown.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_given_up_only_after_it_was_refused_all_along() {
+        let problem = |status| ClientError::Problem { status, detail: String::new(), retry_after: None };
+        let (unauthorized, away) = (problem(401), problem(503));
+        let mut refused = Refused::default();
+        assert!(refused.is_for_good(Some(&unauthorized), false), "no other token will come");
+        assert!(!refused.is_for_good(None, true));
+        assert!(!refused.is_for_good(Some(&unauthorized), true));
+        tokio::time::advance(REFUSED).await;
+        // Nobody answered meanwhile: that says nothing of the token.
+        assert!(!refused.is_for_good(Some(&away), true));
+        assert!(!refused.is_for_good(Some(&unauthorized), true));
+        tokio::time::advance(REFUSED / 2).await;
+        assert!(!refused.is_for_good(Some(&unauthorized), true));
+        tokio::time::advance(REFUSED / 2).await;
+        assert!(refused.is_for_good(Some(&unauthorized), true));
     }
 }

@@ -70,7 +70,8 @@ impl Client {
         self
     }
 
-    /// The same client, which reads its token again from `source` when the server refuses it, and then asks once more.
+    /// The same client, which reads its token again from `source` when the server refuses it, and then asks once more;
+    /// while a server has yet to hear of the new one, with the old one.
     #[must_use]
     pub fn with_token_source(mut self, source: Arc<dyn TokenSource>) -> Self {
         self.token.read_from(source);
@@ -143,7 +144,7 @@ impl Client {
         Ok(self.http.request(Method::GET, self.api(path)?).timeout(CALL))
     }
 
-    /// A write of JSON, with the token; `with` adds to the request. A refused token is read again where that is possible.
+    /// A write of JSON, with the token; `with` adds to the request. Where a token is refused, others are tried, each once.
     pub(crate) async fn post(
         &self,
         action: &'static str,
@@ -152,21 +153,22 @@ impl Client {
         with: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Result<Response, Error> {
         let url = self.api(path)?;
-        let mut renewed = false;
+        let mut token = self.token.current();
+        let mut refused = Vec::new();
         loop {
-            let token = self.token.current();
             let request = self.http.request(Method::POST, url.clone()).timeout(CALL);
             let mut request = with(request.header(CONTENT_TYPE, "application/json")).body(text.clone());
             if let Some(token) = token.clone() {
                 request = request.header(AUTHORIZATION, token);
             }
-            match send(action, request).await {
-                Err(Error::Problem { status: 401, .. })
-                    if !renewed && self.token.renew(token.as_ref()).await? =>
-                {
-                    renewed = true;
-                }
-                answered => return answered,
+            let answered = send(action, request).await;
+            if !matches!(answered, Err(Error::Problem { status: 401, .. })) {
+                return answered;
+            }
+            refused.push(token);
+            match self.token.other(&refused).await? {
+                None => return answered,
+                another => token = another,
             }
         }
     }

@@ -8,7 +8,7 @@
 //!   submissions with a key), are tried again after a pause when the network or the server is in the way; nothing else.
 //! - **The token goes to the API alone**, never along with a link, which is its own permission.
 //! - **A token may be replaced while a client lives**: one that is refused is read again from a [`TokenSource`], if there is
-//!   one, and the call is made once more with the new one.
+//!   one, and the call is made once more with the new one. The one before is kept for servers that know no newer.
 //! - **Text from the other side is hostile**: it is bounded and has no control characters by the time it is an error.
 
 mod client;

@@ -212,3 +212,28 @@ async fn a_token_that_was_replaced_is_read_again_and_one_that_stays_refused_is_a
     assert!(clone.claim(&claim).await.unwrap().is_none());
     assert_eq!(refused.load(Ordering::Relaxed), 1);
 }
+
+#[tokio::test]
+async fn while_a_token_is_replaced_every_instance_is_given_the_one_it_knows() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let count = answered.clone();
+    // Two instances in turn: one knows the old token alone, one the new one alone.
+    let handler = move |headers: HeaderMap| async move {
+        let knows =
+            if count.load(Ordering::Relaxed).is_multiple_of(2) { "Bearer second" } else { "Bearer first" };
+        if headers[header::AUTHORIZATION] != knows {
+            return problem(StatusCode::UNAUTHORIZED, "no token that is known");
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        StatusCode::NO_CONTENT.into_response()
+    };
+    let base = serve(Router::new().route("/api/work/claim", post(handler))).await;
+    let vault = Arc::new(Vault(Mutex::new("second")));
+    let client = Client::new(&base, Some("first")).unwrap().with_token_source(vault);
+    let worker = WorkerInfo { name: "w".to_owned(), version: "1".to_owned(), machine: None, threads: 1 };
+    let claim = ClaimRequest { worker, wait_seconds: 0 };
+    for _ in 0..4 {
+        assert!(client.claim(&claim).await.unwrap().is_none());
+    }
+    assert_eq!(answered.load(Ordering::Relaxed), 4);
+}

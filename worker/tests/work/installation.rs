@@ -1,6 +1,7 @@
 //! The functions themselves on a store of their own, and workers that talk to them.
 
 use crate::traffic::{self, Traffic};
+use aiv1_client::TokenSource;
 use aiv1_lab::Lab;
 use aiv1_model::api::ClipEntry;
 use aiv1_model::{Arm, Digest, Experiment, ExperimentId, Limits, Origin, Parameters, Settings, Submission};
@@ -142,15 +143,22 @@ impl Installation {
 
     /// A worker that reaches the functions at `url`.
     pub(crate) fn worker(&self, name: &str, url: &str, token: &str) -> Result<Worker, Error> {
-        let config = Config {
+        self.worker_of(self.config(name, url, token))
+    }
+
+    fn worker_of(&self, config: Config) -> Result<Worker, Error> {
+        Worker::with_clock(config, self.lab.clone(), self.clips.clone(), self.clock.clone())
+    }
+
+    fn config(&self, name: &str, url: &str, token: &str) -> Config {
+        Config {
             url: url.to_owned(),
             token: Some(token.to_owned()),
             token_source: None,
             name: name.to_owned(),
             folder: self.folder.join("worker").join(name),
             listen: None,
-        };
-        Worker::with_clock(config, self.lab.clone(), self.clips.clone(), self.clock.clone())
+        }
     }
 
     /// Starts a worker.
@@ -159,8 +167,17 @@ impl Installation {
     }
 
     pub(crate) fn start(&self, name: &str, url: &str) -> Running {
-        let (worker, shutdown) = (self.worker(name, url, "works").unwrap(), CancellationToken::new());
-        let router = worker.router();
+        Self::run(self.worker(name, url, "works").unwrap())
+    }
+
+    /// Starts a worker whose token has been replaced since it read it.
+    pub(crate) fn start_with_source(&self, name: &str, source: Arc<dyn TokenSource>) -> Running {
+        let config = Config { token_source: Some(source), ..self.config(name, &self.base, "was replaced") };
+        Self::run(self.worker_of(config).unwrap())
+    }
+
+    fn run(worker: Worker) -> Running {
+        let (router, shutdown) = (worker.router(), CancellationToken::new());
         Running { shutdown: shutdown.clone(), ended: tokio::spawn(worker.run(shutdown)), router }
     }
 

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         cancelled_work_is_dropped_and_the_next_is_done(&site).await;
         a_second_worker_of_one_name_is_refused(&site);
         a_wrong_token_ends_the_worker(&site).await;
+        a_token_that_was_replaced_is_read_again(&site).await;
         network::lost_and_found(&site).await;
     });
     eprintln!("work: all passed");
@@ -121,6 +122,29 @@ fn a_second_worker_of_one_name_is_refused(site: &Installation) {
     assert!(matches!(&refused, Error::Name { name, .. } if name == "twin"), "{refused}");
     drop(first);
     site.worker("twin", &site.base, "works").unwrap();
+    let folder = site.folder.join("worker/twin");
+    std::fs::write(folder.join("gone-123.lock"), "").unwrap();
+    site.worker("twin", &site.base, "works").unwrap();
+    assert!(!folder.join("gone-123.lock").exists(), "nobody has that name any more");
+}
+
+#[derive(Debug)]
+struct InForce;
+
+#[async_trait::async_trait]
+impl aiv1_client::TokenSource for InForce {
+    async fn token(&self) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        Ok("works".to_owned())
+    }
+}
+
+async fn a_token_that_was_replaced_is_read_again(site: &Installation) {
+    let wrong = Parameters::from([("none".to_owned(), ParameterValue::Int(3))]);
+    let id = site.submit("raw", site.short, wrong).await;
+    let worker = site.start_with_source("told", Arc::new(InForce));
+    let ended = site.once(&id, |experiment| experiment.ended_at.is_some()).await;
+    assert_eq!((ended.status, ended.attempt), (Status::Failed, 1));
+    worker.stop().await;
 }
 
 async fn a_wrong_token_ends_the_worker(site: &Installation) {
