@@ -116,13 +116,6 @@ pub(crate) struct Measuring {
     pub(crate) gop: Option<u32>,
 }
 
-impl Measuring {
-    /// Whether nothing of it was said.
-    pub(crate) const fn is_unsaid(&self) -> bool {
-        self.anchors.is_none() && self.quality.is_none() && self.gop.is_none()
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Loop {
     /// Folder of the lab; without it `AIV1_STORE` must say `aws`.
@@ -136,7 +129,7 @@ pub(crate) struct Loop {
     /// End after so many proposals.
     #[arg(long, value_name = "N")]
     pub(crate) experiments: Option<u64>,
-    /// At most so many proposals a day (UTC), whoever makes them.
+    /// At most so many proposals a day (UTC): those of loops before it are counted, those of another beside it are not.
     #[arg(long, value_name = "N")]
     pub(crate) per_day: Option<u64>,
     /// Experiments kept waiting, so that no worker does.
@@ -183,7 +176,7 @@ pub(crate) struct Workers {
     /// Folder of a lab; without it and --url `AIV1_STORE` must say `aws`.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
-    /// Ask one worker on EC2 itself, through SSM Run Command: its instance, or its name if that is another.
+    /// Ask one worker on EC2 itself, through SSM Run Command: its instance id, or the host name of its machine.
     #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["url", "data"], requires = "look")]
     pub(crate) instance: Option<String>,
     /// What to ask it.

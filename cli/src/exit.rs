@@ -10,9 +10,9 @@ use std::process::ExitCode;
 pub(crate) const FAILED: u8 = 1;
 /// The command line or an input is wrong (clap's own errors use the same code).
 pub(crate) const USAGE: u8 = 2;
-/// Something is missing on this machine or stopped working: a program, a toolchain, the disk.
+/// Something is missing or stopped working: a program, a toolchain, the disk, a service elsewhere.
 pub(crate) const MACHINE: u8 = 3;
-/// Nothing differed, but not everything could be checked.
+/// Nothing differed, but not everything could be checked, salvaged or imported.
 pub(crate) const INCOMPLETE: u8 = 4;
 /// Stopped by Ctrl-C.
 pub(crate) use aiv1_worker::process::INTERRUPTED;
@@ -26,8 +26,8 @@ Exit codes:
   0    all went well
   1    a codec failed, or a figure of a bundle did not come out again
   2    the command line or an input is wrong
-  3    something is missing or broken on this machine; `aiv1 doctor` says what
-  4    nothing differed, but not everything could be checked or salvaged
+  3    something is missing or broken on this machine (`aiv1 doctor` says what), or a service does not answer
+  4    nothing differed, but not everything could be checked, salvaged or imported
   130  stopped by Ctrl-C";
 
 /// Tells an error with everything below it, and picks its exit code.
@@ -43,10 +43,10 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
-/// Tells an error that is none of the lab's own: something on this machine.
+/// Tells an error that is none of the lab's own: something on this machine, or a service that it needs.
 pub(crate) fn report_other(error: &dyn std::error::Error) -> ExitCode {
     // As above.
-    let _ = writeln!(std::io::stderr(), "aiv1: {}", aiv1_lab::chain(error));
+    let _ = writeln!(std::io::stderr(), "aiv1: {}", printable(&aiv1_lab::chain(error)));
     ExitCode::from(MACHINE)
 }
 
@@ -58,6 +58,12 @@ pub(crate) fn report_client(error: &aiv1_client::Error) -> ExitCode {
     );
     let code = report_other(error);
     if refused { ExitCode::from(USAGE) } else { code }
+}
+
+/// Text of another's making, on one line, with nothing that a terminal obeys or that turns the direction of reading.
+pub(crate) fn printable(line: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    line.chars().map(|letter| if letter.is_control() || turns(letter) { ' ' } else { letter }).collect()
 }
 
 /// What shows a failure, as lines to be printed below it.

@@ -70,18 +70,47 @@ enum Choice {
     Aws,
 }
 
-/// Opens the store that `--data` or [`STORE`] chooses. A folder is not locked: a lab may be up in it meanwhile.
+/// A store that is named as it should be, to be opened later.
+#[derive(Debug)]
+pub(crate) enum Chosen {
+    Embedded(PathBuf),
+    Aws(aiv1_store_aws::Config),
+}
+
+/// Opens the store that `--data` or [`STORE`] chooses.
 pub(crate) async fn open(data: Option<&Path>) -> Result<OpenStore, StoreError> {
+    let chosen = chosen(data)?;
+    if let Chosen::Embedded(folder) = &chosen
+        && !EmbeddedStore::is_in(folder)
+    {
+        return Err(StoreError::Choice {
+            what: "--data",
+            value: folder.display().to_string(),
+            bound: "the folder of a lab: `aiv1 up` and `aiv1 add-clip` make one",
+        });
+    }
+    open_or_make(chosen).await
+}
+
+/// What `--data` or [`STORE`] chooses.
+pub(crate) fn chosen(data: Option<&Path>) -> Result<Chosen, StoreError> {
     let store = std::env::var_os(STORE).map(|value| value.to_string_lossy().into_owned());
+    Ok(match choose(data, store.as_deref())? {
+        Choice::Embedded(folder) => Chosen::Embedded(folder),
+        Choice::Aws => Chosen::Aws(aiv1_store_aws::Config::from_environment()?),
+    })
+}
+
+/// Opens the store, and makes its folder where there is none. A folder is not locked: a lab may be up in it meanwhile.
+pub(crate) async fn open_or_make(chosen: Chosen) -> Result<OpenStore, StoreError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    match choose(data, store.as_deref())? {
-        Choice::Embedded(folder) => {
+    match chosen {
+        Chosen::Embedded(folder) => {
             let store = EmbeddedStore::open(&folder, clock.clone())?;
             let (catalog, blobs, place) = (store.catalog(), store.blobs(""), folder.display().to_string());
             Ok(OpenStore { catalog, blobs, clock, place, aws: None })
         }
-        Choice::Aws => {
-            let config = aiv1_store_aws::Config::from_environment()?;
+        Chosen::Aws(config) => {
             let clients = Clients::from_environment().await;
             let store = AwsStore::open(&clients, &config, clock.clone());
             let place = format!("table {} and bucket {}", config.table, config.bucket);
@@ -123,5 +152,19 @@ mod tests {
         assert_eq!(refused(None, Some("sqlite")), r#"AIV1_STORE is "sqlite", but must be embedded or aws"#);
         assert!(refused(Some(folder), Some("aws")).contains("AIV1_STORE says aws"));
         assert!(refused(None, Some("embedded")).starts_with("--data is not given"));
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_no_lab_is_refused_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let mistyped = folder.path().join("mistyped");
+        let error = open(Some(&mistyped)).await.unwrap_err().to_string();
+        assert!(
+            error.ends_with("but must be the folder of a lab: `aiv1 up` and `aiv1 add-clip` make one"),
+            "{error}"
+        );
+        assert!(!mistyped.exists());
+        open_or_make(chosen(Some(&mistyped)).unwrap()).await.unwrap();
+        open(Some(&mistyped)).await.unwrap();
     }
 }

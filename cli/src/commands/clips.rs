@@ -1,15 +1,18 @@
 //! The clips of a lab: named on the command line the first time, known to the catalog from then on. And `aiv1 add-clip`,
 //! which names them to a lab that runs elsewhere.
 
-use super::operate::{self, OperateError, printable};
+use super::operate::{self, OperateError};
 use super::{Context, open_clips};
 use crate::arguments::AddClip;
+use crate::exit::printable;
 use crate::store;
 use crate::table::Table;
 use aiv1_lab::Error;
 use aiv1_model::api::ClipEntry;
 use aiv1_store::{BlobKey, Blobs, Catalog, ObjectKind};
 use aiv1_video::{Clip, Ffmpeg};
+use aiv1_worker::process;
+use std::path::Path;
 
 /// Puts the files among the objects and the clips into a set. A file that is there already is put again: it was
 /// just read whole, so this costs little, and it mends one that the disk has damaged.
@@ -32,15 +35,24 @@ pub(super) async fn register(
 
 /// Adds clips to the store that is chosen.
 pub(crate) fn add(context: &Context, arguments: &AddClip) -> Result<(), OperateError> {
+    // Decoding a clip takes minutes: what is wrong with the store is told before.
+    let chosen = store::chosen(arguments.data.as_deref())?;
     let ffmpeg = Ffmpeg::find().map_err(Error::from)?;
     let progress = context.progress();
     let opened = open_clips(&ffmpeg, &arguments.clips, &arguments.options, &progress)?;
     drop(progress);
     let runtime = operate::runtime()?;
     let added = runtime.block_on(async {
-        let store = store::open(arguments.data.as_deref()).await?;
-        Ok::<_, OperateError>(register(&*store.catalog, &*store.blobs, &opened, &arguments.set).await?)
-    })?;
+        let shutdown = process::shutdown();
+        let shutdown = shutdown.map_err(Error::file("listen to signals for", Path::new("the upload")))?;
+        let store = store::open_or_make(chosen).await?;
+        tokio::select! {
+            added = register(&*store.catalog, &*store.blobs, &opened, &arguments.set) => Ok(added?),
+            () = shutdown.cancelled() => Err(OperateError::from(Error::Cancelled)),
+        }
+    });
+    runtime.shutdown_background();
+    let added = added?;
     let mut table = Table::new(&["clip", "set", "picture", "frames", "bytes", "id"]);
     for entry in &added {
         let info = &entry.info;

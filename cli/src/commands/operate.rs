@@ -24,7 +24,7 @@ pub(crate) enum OperateError {
     Aws { what: String, source: Box<dyn std::error::Error + Send + Sync> },
     /// What is configured makes no sense.
     #[error("{what} is {value}, but must be {bound}")]
-    Configured { what: String, value: String, bound: &'static str },
+    Configured { what: String, value: String, bound: String },
 }
 
 /// Tells how a command ended.
@@ -46,9 +46,4 @@ pub(crate) fn code(ended: Result<(), OperateError>) -> ExitCode {
 pub(crate) fn runtime() -> Result<Runtime, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(Error::file("start threads for", std::path::Path::new("this command")))
-}
-
-/// Text of another's making must not steer the terminal.
-pub(crate) fn printable(line: &str) -> String {
-    line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

@@ -5,7 +5,7 @@
 
 use super::operate::{self, OperateError};
 use super::{Context, anchor_names, clips, question};
-use crate::arguments::Loop;
+use crate::arguments::{Loop, Measuring};
 use crate::store::{self, Aws, OpenStore};
 use aiv1_lab::{Error, machine};
 use aiv1_model::Settings;
@@ -21,15 +21,18 @@ const SETTINGS: &str = "settings";
 /// Proposes until it is told to stop, or as many as it may are proposed.
 pub(crate) fn run(context: &Context, arguments: &Loop) -> Result<(), OperateError> {
     process::log(LevelFilter::INFO);
-    let lab = machine::lab(context.threads)?;
-    let anchors = anchor_names(arguments.measuring.anchors.as_deref())?;
-    let codecs = question::starting_codecs(&lab, &arguments.codecs)?;
     let runtime = operate::runtime()?;
-    let ended = runtime.block_on(async {
+    // Codecs are compiled only once there is a store to propose to.
+    let (shutdown, store, settings) = runtime.block_on(async {
         let shutdown = process::shutdown();
         let shutdown = shutdown.map_err(Error::file("listen to signals for", Path::new("the loop")))?;
         let store = store::open(arguments.data.as_deref()).await?;
-        let settings = settings(arguments, anchors, &store).await?;
+        let settings = settings(&arguments.measuring, &store).await?;
+        Ok::<_, OperateError>((shutdown, store, settings))
+    })?;
+    let lab = machine::lab(context.threads)?;
+    let codecs = question::starting_codecs(&lab, &arguments.codecs)?;
+    let ended = runtime.block_on(async {
         let budget = Budget { per_run: arguments.experiments, per_day: arguments.per_day };
         let config = Config { seed: arguments.seed, ahead: arguments.ahead, budget, ..Config::new(settings) };
         let OpenStore { catalog, blobs, clock, place, .. } = store;
@@ -44,23 +47,33 @@ pub(crate) fn run(context: &Context, arguments: &Loop) -> Result<(), OperateErro
     ended
 }
 
-/// What the command line says; or else what SSM says, so that the loop asks as the API does; or else the lab's own.
-async fn settings(
-    arguments: &Loop,
-    anchors: Vec<String>,
-    store: &OpenStore,
-) -> Result<Settings, OperateError> {
+/// What SSM says when the loop starts, so that it asks as the API does, or else the lab's own; what the command line says
+/// goes before either.
+async fn settings(measuring: &Measuring, store: &OpenStore) -> Result<Settings, OperateError> {
+    let anchors = anchor_names(measuring.anchors.as_deref())?;
     if let Some(Aws { clients, config }) = &store.aws
-        && let Some(prefix) = config.parameters.as_deref().filter(|_| arguments.measuring.is_unsaid())
+        && let Some(prefix) = config.parameters.as_deref()
     {
-        return told(&Parameters::new(clients, prefix), prefix).await;
+        let settings = overlaid(told(&Parameters::new(clients, prefix), prefix).await?, measuring, anchors);
+        settings.check().map_err(Error::from)?;
+        return Ok(settings);
     }
     // Clips may come later; until then nothing is proposed.
     let clips = match clips::open_set::<OperateError>(&*store.catalog).await {
         Err(OperateError::Lab(Error::Request { .. })) => Vec::new(),
         clips => clips?,
     };
-    Ok(question::settings(&arguments.measuring, anchors, &clips)?)
+    Ok(question::settings(measuring, anchors, &clips)?)
+}
+
+/// The settings, with what was given on the command line in their stead; `anchors` are those if any were given.
+fn overlaid(told: Settings, measuring: &Measuring, anchors: Vec<String>) -> Settings {
+    Settings {
+        gop_frames: measuring.gop.unwrap_or(told.gop_frames),
+        quality_indices: measuring.quality.clone().unwrap_or(told.quality_indices),
+        anchors: if measuring.anchors.is_some() { anchors } else { told.anchors },
+        limits: told.limits,
+    }
 }
 
 async fn told(parameters: &Parameters, prefix: &str) -> Result<Settings, OperateError> {
@@ -70,10 +83,41 @@ async fn told(parameters: &Parameters, prefix: &str) -> Result<Settings, Operate
     let wrong = |value: String| OperateError::Configured {
         what: name.clone(),
         value,
-        bound: "settings as JSON, with gop_frames, quality_indices, anchors and limits",
+        bound: "settings as JSON, with gop_frames, quality_indices, anchors and limits".to_owned(),
     };
     let text = text.ok_or_else(|| wrong("not there".to_owned()))?;
     let settings: Settings = serde_json::from_str(text.expose()).map_err(|error| wrong(error.to_string()))?;
     settings.check().map_err(|error| wrong(error.to_string()))?;
+    for anchor in &settings.anchors {
+        aiv1_lab::find_anchor(anchor).map_err(|error| wrong(error.to_string()))?;
+    }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aiv1_model::Limits;
+
+    #[test]
+    fn what_the_command_line_says_goes_before_ssm_and_the_rest_stays() {
+        let anchors = vec!["x265-medium".to_owned()];
+        let told = Settings {
+            gop_frames: 64,
+            quality_indices: vec![10, 20, 30, 40],
+            anchors,
+            limits: Limits::default(),
+        };
+        let said = |gop, anchors: Option<&str>| Measuring {
+            anchors: anchors.map(|name| vec![name.to_owned()]),
+            quality: None,
+            gop,
+        };
+        let usual = anchor_names(None).unwrap();
+        assert_eq!(overlaid(told.clone(), &said(None, None), usual.clone()), told);
+        let expected = Settings { gop_frames: 32, ..told.clone() };
+        assert_eq!(overlaid(told.clone(), &said(Some(32), None), usual), expected);
+        let none = Settings { anchors: Vec::new(), ..told.clone() };
+        assert_eq!(overlaid(told, &said(None, Some("none")), Vec::new()), none);
+    }
 }

@@ -4,7 +4,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read as _};
 use std::path::Path;
 
 /// Most bytes of one line, or of one document over several lines: a whole scan of a table may be one.
@@ -59,6 +59,8 @@ pub(super) fn text(file: &Path) -> io::Result<Box<dyn BufRead>> {
 /// The documents of a file, one at a time: memory holds one of them, however long the file is.
 pub(super) struct Documents {
     text: Box<dyn BufRead>,
+    /// Lines that were read as part of a document that is none, and are read again.
+    again: Cursor<Vec<u8>>,
     line: u64,
     ended: bool,
 }
@@ -69,25 +71,32 @@ impl Documents {
     }
 
     pub(super) fn of(text: Box<dyn BufRead>) -> Self {
-        Self { text, line: 0, ended: false }
+        Self { text, again: Cursor::default(), line: 0, ended: false }
     }
 
-    /// Reads on: a line, and where a document begins in it but does not end, all that follows.
+    /// The next line, with what ends it; empty at the end of the file.
+    fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        self.line += 1;
+        if self.again.read_until(b'\n', &mut line)? == 0 {
+            self.text.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line)?;
+        }
+        Ok(line)
+    }
+
+    /// Reads on: a line, and where a document begins in it but does not end, those that follow.
     fn read(&mut self) -> io::Result<Option<Read>> {
         loop {
-            let mut line = Vec::new();
-            self.line += 1;
+            let line = self.line()?;
             let place = Place::line(self.line);
-            let read = self.text.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line)?;
-            if read == 0 {
+            if line.is_empty() {
                 return Ok(None);
             }
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            if read as u64 > MOST_BYTES {
-                self.ended = true;
-                return Ok(Some(Read::Broken(place, format!("it is longer than {MOST_BYTES} bytes"))));
+            if line.len() as u64 > MOST_BYTES {
+                return Ok(Some(self.too_long(place)));
             }
             return Ok(Some(match serde_json::from_slice(&line) {
                 Ok(document) => Read::Document(place, document),
@@ -99,28 +108,53 @@ impl Documents {
 
     /// A document over several lines, the first of which has been read.
     fn spread(&mut self, place: Place, mut document: Vec<u8>) -> io::Result<Read> {
+        let first = document.len();
+        let (mut lines, mut look_at) = (1_u64, 2);
         loop {
-            let read = self.text.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut document)?;
-            self.line += 1;
+            let line = self.line()?;
+            let ended = line.is_empty();
+            lines += 1;
+            document.extend_from_slice(&line);
             if document.len() as u64 > MOST_BYTES {
-                self.ended = true;
-                return Ok(Read::Broken(place, format!("it is longer than {MOST_BYTES} bytes")));
+                return Ok(self.too_long(place));
             }
-            // A document ends where its first line's indentation comes back: only there it is worth asking.
-            let last = document[document.len() - read..].trim_ascii_end();
-            let may_end = last.first().is_some_and(|first| matches!(first, b'}' | b']'));
-            if read > 0 && !may_end {
+            // A document ends where its first line's indentation comes back. Whether it can still become one is asked
+            // each time its lines have doubled, so that it costs little and one that was cut short is soon known.
+            let may_end = matches!(line.first(), Some(b'}' | b']'));
+            if !ended && !may_end && lines < look_at {
                 continue;
             }
+            look_at = look_at.max(2 * lines);
             match serde_json::from_slice(&document) {
                 Ok(document) => return Ok(Read::Document(place, document)),
-                Err(error) if read > 0 && error.is_eof() => {}
+                Err(error) if error.is_eof() && !ended => {}
                 Err(error) => {
-                    self.ended = true;
+                    self.take_up_again(place, &document[first..])?;
                     return Ok(Read::Broken(place, format!("it is not JSON: {error}")));
                 }
             }
         }
+    }
+
+    /// Goes back to the first of the lines behind a broken one that may begin a document.
+    fn take_up_again(&mut self, broken: Place, behind: &[u8]) -> io::Result<()> {
+        let mut at = 0;
+        for (index, line) in behind.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            if matches!(line.first(), Some(b'{' | b'[')) {
+                let mut again = behind[at..].to_vec();
+                self.again.read_to_end(&mut again)?;
+                self.again = Cursor::new(again);
+                self.line = broken.line + index as u64;
+                return Ok(());
+            }
+            at += line.len();
+        }
+        Ok(())
+    }
+
+    fn too_long(&mut self, place: Place) -> Read {
+        self.ended = true;
+        Read::Broken(place, format!("it is longer than {MOST_BYTES} bytes; nothing behind it is read"))
     }
 }
 

@@ -5,9 +5,9 @@ mod documents;
 mod listing;
 
 use super::Context;
-use super::operate::{self, OperateError, printable};
+use super::operate::{self, OperateError};
 use crate::arguments::Import;
-use crate::exit;
+use crate::exit::{self, printable};
 use crate::store;
 use aiv1_lab::Error;
 use aiv1_model::legacy::{self, LegacyObject};
@@ -117,14 +117,13 @@ impl Imported {
                 return Ok(());
             }
         };
-        match catalog.legacy(record.id.as_str()).await? {
-            None => {
-                catalog.put_legacy(&record).await?;
-                self.new += 1;
-            }
-            Some(known) if put(catalog, &known, known.clone().merge(record)).await? => self.changed += 1,
-            Some(_) => self.unchanged += 1,
-        }
+        let known = catalog.legacy(record.id.as_str()).await?.is_some();
+        let counted = match (catalog.put_legacy(&record).await?, known) {
+            (false, _) => &mut self.unchanged,
+            (true, true) => &mut self.changed,
+            (true, false) => &mut self.new,
+        };
+        *counted += 1;
         Ok(())
     }
 
@@ -143,13 +142,12 @@ impl Imported {
     }
 
     async fn object(&mut self, catalog: &dyn Catalog, object: LegacyObject) -> Result<(), OperateError> {
-        match owner(catalog, &object.ids).await? {
-            None => self.keys.without_record += 1,
-            Some(known) if put(catalog, &known, known.clone().with_artefacts([object.artefact])).await? => {
-                self.keys.attached += 1;
-            }
-            Some(_) => self.keys.unchanged += 1,
-        }
+        let Some(known) = owner(catalog, &object.ids).await? else {
+            self.keys.without_record += 1;
+            return Ok(());
+        };
+        let attached = catalog.put_legacy(&known.with_artefacts([object.artefact])).await?;
+        *if attached { &mut self.keys.attached } else { &mut self.keys.unchanged } += 1;
         Ok(())
     }
 
@@ -192,15 +190,6 @@ impl Imported {
             _ => ExitCode::from(exit::INCOMPLETE),
         }
     }
-}
-
-/// Keeps a record if it differs from what is known; whether it did.
-async fn put(
-    catalog: &dyn Catalog,
-    known: &LegacyExperiment,
-    record: LegacyExperiment,
-) -> Result<bool, OperateError> {
-    Ok(record != *known && catalog.put_legacy(&record).await?)
 }
 
 /// The first of these records that there is.

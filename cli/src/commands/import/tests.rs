@@ -20,7 +20,9 @@ struct Bench(TempDir);
 
 impl Bench {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let folder = tempfile::tempdir().unwrap();
+        EmbeddedStore::open(&folder.path().join("lab"), Arc::new(SystemClock)).unwrap();
+        Self(folder)
     }
 
     fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -65,7 +67,6 @@ fn every_file_of_the_earlier_system_is_imported_and_again_changes_nothing() {
 
 #[test]
 fn an_export_s_lines_are_taken_one_by_one_and_a_broken_one_is_refused_by_its_number() {
-    let bench = Bench::new();
     let line = |n: u32| {
         format!(
             "{{\"Item\":{{\"experiment_id\":{{\"S\":\"exp_iter{n}_1\"}},\"timestamp\":{{\"N\":\"{n}\"}}}}}}\n"
@@ -74,14 +75,34 @@ fn an_export_s_lines_are_taken_one_by_one_and_a_broken_one_is_refused_by_its_num
     let text =
         [&line(1), "\n", "{\"Item\":\n", "[7]\n", "{\"Item\":{\"timestamp\":{\"N\":\"1\"}}}\n", &line(2)]
             .concat();
-    // A line that ends too early swallows none of those that follow it… unless it could be a document over several.
-    let broken = text.replace("{\"Item\":\n", "{\"Item\":}\n");
-    let imported = bench.import(&[bench.file("export.json.gz", packed(&broken))], &[]);
-    assert_eq!(counts(&imported), [2, 0, 0, 3]);
-    let places: Vec<&str> = imported.refusals.iter().map(|refusal| refusal.place.as_str()).collect();
-    assert_eq!(places, ["line 3", "line 4", "line 5"]);
-    assert_eq!(imported.refusals[2].reason, "it has no experiment_id");
-    assert_eq!(imported.code(), ExitCode::from(exit::INCOMPLETE));
+    // A line that is cut short might begin a document over several lines; it swallows none of those behind it.
+    for (name, cut, last) in [
+        ("wrong", "{\"Item\":}\n", ""),
+        ("short", "{\"Item\":\n", ""),
+        ("shorter", "{\n", ""),
+        ("within", "{\"Item\":{\"experiment_id\":{\"S\":\"exp_it\n", ""),
+        ("last", "{\"Item\":\n", "{\"Item\":\n"),
+    ] {
+        let bench = Bench::new();
+        let broken = text.replace("{\"Item\":\n", cut) + last;
+        let imported = bench.import(&[bench.file("export.json.gz", packed(&broken))], &[]);
+        let places: Vec<&str> = imported.refusals.iter().map(|refusal| refusal.place.as_str()).collect();
+        let refused = ["line 3", "line 4", "line 5", "line 7"];
+        assert_eq!(places, refused[..if last.is_empty() { 3 } else { 4 }], "{name}");
+        assert_eq!(counts(&imported), [2, 0, 0, places.len() as u64], "{name}");
+        assert_eq!(imported.refusals[2].reason, "it has no experiment_id");
+        assert_eq!(imported.code(), ExitCode::from(exit::INCOMPLETE));
+    }
+}
+
+#[test]
+fn a_scan_s_answer_that_was_cut_off_is_one_refusal_and_what_follows_it_is_read() {
+    let bench = Bench::new();
+    let item = "{\"experiment_id\":\"exp_iter1_1\",\"timestamp\":1}\n";
+    let scan = serde_json::json!({ "Items": [{ "experiment_id": { "S": "exp_iter2_1" } }] });
+    let cut = serde_json::to_string_pretty(&scan).unwrap().replace("\n}", "\n");
+    let imported = bench.import(&[bench.file("scan.json", format!("{cut}{item}{item}"))], &[]);
+    assert_eq!((counts(&imported), imported.refusals[0].place.as_str()), ([1, 0, 1, 1], "line 1"));
 }
 
 #[test]

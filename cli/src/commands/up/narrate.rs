@@ -1,5 +1,6 @@
 //! What the terminal shows while a lab runs: a line for every experiment that ended, one line of what goes on now.
 
+use crate::exit::printable;
 use aiv1_model::{Status, Summary};
 use aiv1_store::{Catalog, Error, Order, Query};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -116,9 +117,4 @@ fn at_work(summary: &Summary) -> Option<String> {
     let phase = work.phase.map_or_else(|| "claimed".to_owned(), |phase| phase.to_string());
     let progress = work.progress.map_or_else(String::new, |progress| format!(" {:.0} %", progress * 100.0));
     Some(format!("#{} {} {phase}{progress}", summary.number, summary.codec))
-}
-
-/// Text of a codec's making must not steer the terminal.
-fn printable(line: &str) -> String {
-    line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
