@@ -6,7 +6,14 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here"
 functions=(dashboard-ssr experiment-api presign regenerate-video housekeeping)
-cargo build --locked --profile lambda "${functions[@]/#/--package=aiv1-}" --bins
+# Lambda's system need not have the C++ library that the H.264 encoder wants, so it is linked in: gcc looks here first, and
+# finds nothing but the archive.
+library=$(mktemp -d)
+trap 'rm -rf "$library"' EXIT
+place=$library/$(gcc -dumpmachine)/$(gcc -dumpversion)
+mkdir -p "$place"
+ln -s "$(g++ -print-file-name=libstdc++.a)" "$place/libstdc++.a"
+LIBRARY_PATH=$library cargo build --locked --profile lambda "${functions[@]/#/--package=aiv1-}" --bins
 for function in "${functions[@]}"; do
   mkdir -p "dist/lambda/$function"
   # A copy that is renamed: a deployment under way never sees half a program.
