@@ -72,7 +72,7 @@ load: setup ## Requests a second and latencies at up to 100,000 experiments, emb
 station: build ## BD-rate of the transform codec over the clips folder (AIV1_CLIPS), against every anchor
 	AIV1=$(AIV1) scripts/station.sh
 
-deploy: build-lambda ## Deploy to AWS (STACK=aiv1, LAB=prod, PARAMETERS="Name=value …"); docs/CLOUD.md
+deploy: build-lambda ## Deploy to AWS (STACK=aiv1, LAB=prod, PARAMETERS="Name=value …", SETTINGS=file.json); docs/CLOUD.md
 	@STACK="$(STACK)" LAB="$(LAB)" PARAMETERS="$(PARAMETERS)" scripts/deploy.sh
 
 deploy-workers: build ## Deploy the machines that measure and the loop (STACK, LAB, PARAMETERS); docs/CLOUD.md

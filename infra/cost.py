@@ -5,6 +5,8 @@ Every figure is a line here: change what differs for you and run it again. Free 
 less than this says.
 """
 
+import pathlib
+
 # List prices in US dollars, us-east-1, as published in 2025. Frankfurt is 5 to 20 % dearer.
 PRICES = {
     "function, GB second": 0.0000166667,
@@ -28,19 +30,29 @@ PRICES = {
 }
 
 HOURS = 730
+INFRA = pathlib.Path(__file__).resolve().parent
+ALARMS = 1 + sum(  # the one that the target makes itself
+    (INFRA / file).read_text().count("Type: AWS::CloudWatch::Alarm") for file in ("../template.yaml", "workers.yaml")
+)
+METRICS = 3 * 4 + 2 * 3 + 4 + 5  # functions that answer, that are invoked with events; rebuilds; the lab
 
 # What one experiment takes: two clips of 1080p, four quality indices, 10 s each, on four processors.
 EXPERIMENT = {
     "worker hours": 0.25,
-    "API requests": 60,  # claim, heartbeats every 20 s, phases, uploads, result
-    "function seconds": 60 * 0.05 + 25 * 2,  # answers, and two waits for work of 25 s
-    "write units": 150,  # transactions count twice: submit, claim, six phases, end, lists, leases
-    "read units": 250,
+    "API requests": 75,  # claim, heartbeats every 15 s, phases, uploads, result
+    "function seconds": 75 * 0.05,
+    # A unit is a KB, and transactions count twice: submit 25, claim 25, six phases of 12, 60 heartbeats of 2, the end with
+    # lists and a record of 80 KB 200.
+    "write units": 440,
+    "read units": 350,
     "table GB": 150e-6,  # head, list items, record without series
     "bucket GB": 0.04,  # eight streams, modules, source, record; clips and anchors are shared
     "bucket writes": 20,
     "bucket reads": 60,
 }
+
+# A machine that is started works at so many experiments, beside which it is set up, waits for more, and is ended.
+START = {"experiments": 10, "set-up hours": 5 / 60, "idle hours": 15 / 60}
 
 # What a preview takes, and how many of an experiment's are looked at again after they expired.
 REBUILD = {"function seconds": 20, "GB": 3, "a experiment": 0.5}
@@ -52,9 +64,12 @@ MEMORY_GB = 0.5
 def month(new, kept, visits):
     """Dollars by part: `new` experiments a month, `kept` in all, `visits` to the site."""
     p = PRICES
-    worker_hours = new * EXPERIMENT["worker hours"]
+    starts = new / START["experiments"]
+    idle_hours = starts * START["idle hours"]
+    worker_hours = new * EXPERIMENT["worker hours"] + starts * START["set-up hours"] + idle_hours
     requests = new * EXPERIMENT["API requests"] + visits * VISIT["requests"]
-    seconds = new * EXPERIMENT["function seconds"] + visits * VISIT["function seconds"]
+    # Who waits for work holds a function open.
+    seconds = new * EXPERIMENT["function seconds"] + visits * VISIT["function seconds"] + idle_hours * 3600
     rebuilds = new * REBUILD["a experiment"]
     minutes = HOURS * 60  # housekeeping: about 0.1 s and 6 reads each
     gb_seconds = (seconds + minutes * 0.1) * MEMORY_GB + rebuilds * REBUILD["function seconds"] * REBUILD["GB"]
@@ -73,8 +88,8 @@ def month(new, kept, visits):
         + new * (EXPERIMENT["bucket writes"] * p["bucket, write"] + EXPERIMENT["bucket reads"] * p["bucket, read"]),
         "queues, logs, alarms": polls * p["queue, request"]
         + (requests + minutes) * 1e-6 * p["log, GB"]
-        + 13 * p["alarm"]
-        + 8 * p["metric"],
+        + ALARMS * p["alarm"]
+        + METRICS * p["metric"],
         "traffic": visits * VISIT["traffic GB"] * p["traffic out, GB"],
     }
 

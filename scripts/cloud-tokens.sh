@@ -30,21 +30,22 @@ name() { printf '/aiv1/%s/tokens/%s' "$LAB" "$1"; }
 # 32 random bytes.
 fresh() { od -An -tx1 -N32 /dev/urandom | tr -d ' \n'; }
 
-# read_tokens SCOPE: one a line; nothing if there is no such parameter
+# read_tokens SCOPE: one a line, as functions read them; nothing if there is no such parameter. Its failure ends the script
+# only where it stands alone on the right of an assignment.
 read_tokens() {
   if aws ssm get-parameter --with-decryption --name "$(name "$1")" --query Parameter.Value --output text \
     >"$work/read" 2>"$work/error"; then
-    cat "$work/read"
+    tr ', \t' '\n' <"$work/read" | sed '/^$/d'
   elif ! grep -q ParameterNotFound "$work/error"; then
     cat "$work/error" >&2
     fail "$(name "$1") cannot be read: your role needs ssm:GetParameter and ssm:PutParameter on it"
   fi
 }
 
-# write_tokens SCOPE: from standard input
+# write_tokens SCOPE OVERWRITE: from standard input; with false, only where there is none
 write_tokens() {
-  jq --raw-input --slurp --arg name "$(name "$1")" \
-    '{Name: $name, Type: "SecureString", Overwrite: true, Value: rtrimstr("\n"), Description: "Tokens, one a line, the newest last"}' \
+  jq --raw-input --slurp --arg name "$(name "$1")" --argjson overwrite "$2" \
+    '{Name: $name, Type: "SecureString", Overwrite: $overwrite, Value: rtrimstr("\n"), Description: "Tokens, one a line, the newest last"}' \
     >"$work/request.json"
   aws ssm put-parameter --cli-input-json "file://$work/request.json" >/dev/null ||
     fail "$(name "$1") cannot be written: your role needs ssm:PutParameter on it"
@@ -53,19 +54,20 @@ write_tokens() {
 case $1 in
   make)
     for scope in submit worker admin; do
-      [ -n "$(read_tokens $scope)" ] || { fresh | write_tokens $scope; say "made a token for $scope"; }
+      before=$(read_tokens $scope)
+      [ -n "$before" ] || { fresh | write_tokens $scope false; say "made a token for $scope"; }
     done
     ;;
   show) read_tokens "$2" ;;
   add)
     before=$(read_tokens "$2")
-    printf '%s\n%s\n' "$before" "$(fresh)" | sed '/^$/d' | write_tokens "$2"
+    printf '%s\n%s\n' "$before" "$(fresh)" | sed '/^$/d' | write_tokens "$2" true
     say "$2 has one more token; everyone has read it after 20 minutes: then retire $2"
     ;;
   retire)
     before=$(read_tokens "$2")
     [ -n "$before" ] || fail "there is no token for $2 in the lab $LAB: scripts/cloud-tokens.sh make"
-    tail -n 1 <<<"$before" | write_tokens "$2"
+    tail -n 1 <<<"$before" | write_tokens "$2" true
     say "$2 has one token"
     ;;
   *) usage ;;

@@ -24,11 +24,26 @@ need_account() {
     fail "no valid credentials: aws configure, aws sso login, or AWS_PROFILE=…"
 }
 
-# One output of a deployed stack: output STACK NAME
+# One output of a deployed stack, nothing where it has none of that name: optional_output STACK NAME
+optional_output() {
+  aws cloudformation describe-stacks --stack-name "$1" --output text \
+    --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue" | sed '/^None$/d' ||
+    fail "there is no stack $1 in $AWS_REGION: run make deploy first"
+}
+
+# One that it must have: output STACK NAME
 output() {
   local value
-  value=$(aws cloudformation describe-stacks --stack-name "$1" --output text \
-    --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue") || fail "there is no stack $1 in $AWS_REGION: run make deploy first"
-  [ -n "$value" ] && [ "$value" != None ] || fail "the stack $1 has no output $2: run make deploy again"
+  value=$(optional_output "$1" "$2") || exit
+  [ -n "$value" ] || fail "the stack $1 has no output $2: run make deploy again"
   printf '%s\n' "$value"
+}
+
+# What a program was built for: machine_of FILE
+machine_of() {
+  case $(od -An -tu2 -j18 -N2 "$1" | tr -d ' ') in
+    62) echo x86_64 ;;
+    183) echo arm64 ;;
+    *) echo "neither x86_64 nor arm64" ;;
+  esac
 }

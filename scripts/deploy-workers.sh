@@ -13,9 +13,16 @@ need_account
 target=${CARGO_TARGET_DIR:-$root/target}/release
 for program in aiv1 aiv1-worker; do
   [ -x "$target/$program" ] || fail "$target/$program is not there: run make build"
+  # What the image and the kinds of machines in infra/workers.yaml run: Debian 12 on x86-64.
+  machine=$(machine_of "$target/$program")
+  [ "$machine" = x86_64 ] || fail "$target/$program is for $machine, the machines are x86_64: build it on one"
+  glibc=$( (grep -ao 'GLIBC_2\.[0-9]*' "$target/$program" || true) | sort -Vu | tail -n 1)
+  [ "$(printf '%s\nGLIBC_2.36\n' "$glibc" | sort -V | tail -n 1)" = GLIBC_2.36 ] ||
+    fail "$target/$program needs $glibc, Debian 12 has GLIBC_2.36: build it on Debian 12"
 done
 bucket=$(output "$STACK" BucketName)
 table=$(output "$STACK" TableName)
+topic=$(optional_output "$STACK" AlarmTopic)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -40,7 +47,11 @@ if [[ " ${PARAMETERS:-} " != *" Vpc="* ]]; then
   network=("Vpc=$vpc" "Subnets=$subnets")
 fi
 read -ra parameters <<<"${PARAMETERS:-}"
-sam deploy --template-file infra/workers.yaml --stack-name "$STACK-workers" --no-progressbar \
+[ -z "$topic" ] || parameters=("AlarmTopic=$topic" "${parameters[@]}")
+# sam looks for its configuration beside the template.
+# shellcheck disable=SC2086 # SAM_DEPLOY are options
+sam deploy --template-file infra/workers.yaml --config-file "$root/samconfig.toml" --stack-name "$STACK-workers" \
+  ${SAM_DEPLOY:-} --no-progressbar \
   --parameter-overrides "Lab=$LAB" "BucketName=$bucket" "TableName=$table" "Release=$release" \
   "ReleaseSha256=$sha256" "${network[@]}" "${parameters[@]}" ||
   fail "the machines could not be deployed: the first CREATE_FAILED or UPDATE_FAILED above says why"

@@ -76,7 +76,7 @@ for tool in sam ministack; do
 done
 
 # The accessibility checker that the browser tests put into every page; a file for tests, never part of what is built.
-axe=axe-core-4.11.0
+axe='axe-core-4.11.0'
 if ! sha256sum --check --status 2>/dev/null <<<"$(cat "$here/axe-core.sha256")  $cache/tools/$axe.js"; then
   say "fetching $axe"
   work=$(mktemp -d)

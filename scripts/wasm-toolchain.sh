@@ -143,7 +143,7 @@ mkdir -p "$rlibs"
 find "$work/target/$TARGET/release" -name '*.rlib' ! -name 'libempty*' -exec cp {} "$rlibs/" \;
 
 # Only what compiles a codec stays.
-rm -rf "$tree/usr/src" "$tree/usr/share" "$tree/usr/lib/rustlib/src" "$tree/usr/bin/cargo" "$tree/usr/bin/rustdoc"
+rm -rf "${tree:?}/usr/src" "${tree:?}/usr/share" "$tree/usr/lib/rustlib/src" "$tree/usr/bin/cargo" "$tree/usr/bin/rustdoc"
 find "$tree/usr/lib/rustlib" \( -name '*.rlib' -o -name '*.rmeta' \) ! -path "*/$TARGET/*" -delete
 
 works "$tree" || fail "the toolchain was built but compiles nothing" "the compiler's message is above"

@@ -9,7 +9,6 @@ set -euo pipefail
 role=${1:?worker or loop}
 region=${2:?the AWS region}
 release=/opt/aiv1
-cache=/var/cache/aiv1
 
 fail() { printf 'aiv1 install: %s\n' "$*" >&2; exit 1; }
 
@@ -33,11 +32,18 @@ if ! systemctl is-active --quiet amazon-ssm-agent; then
 fi
 
 id aiv1 >/dev/null 2>&1 || useradd --system --home-dir /var/lib/aiv1 --shell /usr/sbin/nologin aiv1
-install -d -o root -g root -m 755 $cache
-$release/machine/wasm-toolchain.sh --debian $cache || fail "no rustc for wasm32-unknown-unknown: its message is above"
+# The compiler is root's; what the service itself writes is below the folders that its unit names.
+$release/machine/wasm-toolchain.sh --debian /usr/local/lib/aiv1 || fail "no rustc for wasm32-unknown-unknown: its message is above"
 
 install -m 644 "$release/machine/aiv1-$role.service" /etc/systemd/system/
+install -D -m 644 $release/machine/hardening.conf "/etc/systemd/system/aiv1-$role.service.d/hardening.conf"
 systemctl daemon-reload
 systemctl enable "aiv1-$role"
+began=$(date '+%F %T')
 systemctl restart "aiv1-$role"
-systemctl is-active --quiet "aiv1-$role" || fail "aiv1-$role did not start: journalctl -u aiv1-$role says why"
+
+# A service that ends at once and is started again counts as active: the program itself has to answer.
+case $role in
+  worker) curl -sSf --retry 90 --retry-delay 2 --retry-connrefused -o /dev/null http://127.0.0.1:9437/health ;;
+  loop) timeout 180 grep -qm 1 'the loop runs' <(journalctl --follow --since "$began" -u aiv1-loop) ;;
+esac || fail "aiv1-$role does not run after three minutes: journalctl -u aiv1-$role says why"

@@ -101,9 +101,21 @@ impl Cloud {
 
     /// Runs one of the project's scripts.
     pub(crate) fn script(&self, name: &str, arguments: &[&str]) -> String {
+        self.script_with(name, arguments, &[])
+    }
+
+    /// Runs one with more variables.
+    pub(crate) fn script_with(&self, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
         let mut script = Command::new(self.folder.path().join("scripts").join(name));
         script.args(arguments).current_dir(self.folder.path()).envs(self.environment());
-        succeed(&mut script)
+        succeed(script.envs(variables.iter().copied()))
+    }
+
+    /// The name that a resource of the stack was given.
+    pub(crate) fn physical(&self, resource: &str) -> String {
+        let arguments = ["cloudformation", "describe-stack-resource", "--stack-name", "aiv1"];
+        let found = self.aws(&[&arguments[..], &["--logical-resource-id", resource]].concat());
+        found["StackResourceDetail"]["PhysicalResourceId"].as_str().unwrap().to_owned()
     }
 
     /// A call of the AWS command.

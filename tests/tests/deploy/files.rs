@@ -13,18 +13,15 @@ fn every_template_passes_both_linters() {
 
 #[test]
 fn every_script_passes_its_linter() {
-    let scripts = ["cloud.sh", "cloud-tokens.sh", "deploy.sh", "deploy-workers.sh"]
-        .map(|name| format!("scripts/{name}"));
-    let mut shellcheck = tool("shellcheck");
-    succeed(
-        shellcheck
-            .args(["--external-sources", "--severity=warning"])
-            .args(scripts)
-            .arg("infra/machine/install.sh"),
-    );
+    let entries =
+        ["scripts", "infra/machine"].map(|folder| std::fs::read_dir(workspace().join(folder)).unwrap());
+    let scripts = entries.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let scripts: Vec<_> = scripts.filter(|path| path.extension().is_some_and(|it| it == "sh")).collect();
+    assert!(scripts.len() > 10, "scripts are elsewhere now: {scripts:?}");
+    succeed(tool("shellcheck").args(["--external-sources", "--severity=warning"]).args(scripts));
 }
 
-/// What the machines are started with is a program in a template: variables are CloudFormation's by then.
+/// What the machines are started with is a program in a template: variables are `CloudFormation`'s by then.
 #[test]
 fn user_data_is_a_script_that_reads() {
     let template = Template::read("infra/workers.yaml");
@@ -34,7 +31,16 @@ fn user_data_is_a_script_that_reads() {
         let script = properties["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"].as_str().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("user-data.sh");
-        let known = ["AWS::Region", "BucketName", "TableName", "Lab", "Release", "ReleaseSha256"];
+        let known = [
+            "AWS::Region",
+            "BucketName",
+            "TableName",
+            "Lab",
+            "Release",
+            "ReleaseSha256",
+            "Ahead",
+            "ExperimentsADay",
+        ];
         let filled =
             known.iter().fold(script.to_owned(), |text, name| text.replace(&format!("${{{name}}}"), "x"));
         assert!(!filled.contains("${"), "{name}: CloudFormation would look for {filled}");
@@ -46,19 +52,61 @@ fn user_data_is_a_script_that_reads() {
 #[test]
 fn systemd_understands_the_units() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        // Containers have none; whoever builds on a machine with systemd has the check.
+        eprintln!("skipped: systemd-analyze is not here");
         return;
     }
     for unit in ["aiv1-worker.service", "aiv1-loop.service"] {
         let text = std::fs::read_to_string(workspace().join("infra/machine").join(unit)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         // The programs are not installed here: one that is stands in their place.
-        let text =
-            text.replace("/opt/aiv1/bin/aiv1-worker", "/bin/true").replace("/opt/aiv1/bin/aiv1", "/bin/true");
+        let text = text
+            .replace("/opt/aiv1/machine/worker.sh", "/bin/true")
+            .replace("/opt/aiv1/bin/aiv1", "/bin/true");
         std::fs::write(folder.path().join(unit), text).unwrap();
-        let said = succeed(Command::new("systemd-analyze").arg("verify").arg(folder.path().join(unit)));
-        assert!(said.is_empty(), "{unit}: {said}");
+        let more = folder.path().join(format!("{unit}.d"));
+        std::fs::create_dir(&more).unwrap();
+        std::fs::copy(workspace().join("infra/machine/hardening.conf"), more.join("hardening.conf")).unwrap();
+        // What it does not understand it ignores, says so on standard error, and ends well.
+        let output =
+            Command::new("systemd-analyze").arg("verify").arg(folder.path().join(unit)).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{unit}: {}", aiv1_tests::said(&output));
     }
+}
+
+/// All else is read-only to a service: a cache that it cannot write ends it at its start, again and again.
+#[test]
+fn a_service_may_write_where_it_is_told_to() {
+    for unit in ["aiv1-worker.service", "aiv1-loop.service"] {
+        let text = std::fs::read_to_string(workspace().join("infra/machine").join(unit)).unwrap();
+        let value = |key: &'static str| {
+            text.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='))
+        };
+        let cache = value("CacheDirectory").map(|name| format!("/var/cache/{name}"));
+        let own: Vec<_> =
+            cache.chain(value("StateDirectory").map(|name| format!("/var/lib/{name}"))).collect();
+        let told: Vec<_> = value("Environment").flat_map(str::split_whitespace).collect();
+        let folders = told.iter().filter_map(|it| {
+            it.strip_prefix("AIV1_CACHE=").or_else(|| it.strip_prefix("AIV1_WORKER_FOLDER="))
+        });
+        let folders: Vec<_> = folders.chain(value("WorkingDirectory")).collect();
+        assert!(folders.len() >= 2, "{unit}: {folders:?}");
+        for folder in folders {
+            assert!(own.iter().any(|own| Path::new(folder).starts_with(own)), "{unit}: {folder}: {own:?}");
+        }
+        // The compiler is nobody's to change but root's, and is where install.sh puts it.
+        let rustc = told.iter().find_map(|it| it.strip_prefix("AIV1_RUSTC=")).unwrap();
+        let cache = rustc.strip_suffix("/toolchain/usr/bin/rustc").unwrap();
+        let install = std::fs::read_to_string(workspace().join("infra/machine/install.sh")).unwrap();
+        assert!(install.contains(&format!("wasm-toolchain.sh --debian {cache} ")), "{cache}");
+    }
+}
+
+/// install.sh waits for it.
+#[test]
+fn the_loop_says_that_it_runs() {
+    let install = std::fs::read_to_string(workspace().join("infra/machine/install.sh")).unwrap();
+    let code = std::fs::read_to_string(workspace().join("cli/src/commands/the_loop.rs")).unwrap();
+    assert!(install.contains("'the loop runs'") && code.contains("\"the loop runs\""));
 }
 
 /// `output STACK NAME` in the scripts.

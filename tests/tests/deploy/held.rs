@@ -1,6 +1,7 @@
 //! The templates held to the code: variables, permissions, table, lifecycle, settings, metrics.
 
-use crate::template::{Template, files};
+use crate::template::{Template, files, strings};
+use aiv1_housekeeping::Backlog;
 use aiv1_model::Settings;
 use aiv1_store::{BlobKey, ObjectKind, RETENTION};
 use aiv1_store_aws::{BUCKET_CALLS, TABLE_CALLS, TTL_ATTRIBUTE, config};
@@ -35,11 +36,12 @@ fn a_function_is_told_what_it_needs_and_nothing_that_no_library_reads() {
 #[test]
 fn a_machine_is_told_only_what_a_library_reads() {
     // Those of the command, which is no library: its own tests hold them.
-    let mut known = BTreeSet::from(["AIV1_STORE", "AIV1_CACHE", "AIV1_LOG"]);
+    let mut known =
+        BTreeSet::from(["AIV1_STORE", "AIV1_CACHE", "AIV1_LOG", aiv1_lab::toolchain::RUSTC_VARIABLE]);
     known.extend(config::VARIABLES);
     known.extend(aiv1_worker::config::VARIABLES);
     let folder = aiv1_tests::workspace().join("infra");
-    let units = ["aiv1-worker.service", "aiv1-loop.service", "install.sh"]
+    let units = ["aiv1-worker.service", "aiv1-loop.service", "install.sh", "worker.sh"]
         .map(|name| folder.join("machine").join(name));
     let mut seen = 0;
     for path in files().into_iter().filter(|path| path.starts_with(&folder)).chain(units) {
@@ -60,7 +62,7 @@ const READS: [&str; 3] = ["BatchGetItem", "GetItem", "Query"];
 /// the bucket, and the other calls it makes.
 struct Role {
     function: &'static str,
-    role: &'static str,
+    name: &'static str,
     writes_table: bool,
     reads: &'static [&'static str],
     puts: &'static [&'static str],
@@ -73,7 +75,7 @@ const CONSUMES: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs
 const ROLES: [Role; 5] = [
     Role {
         function: "dashboard-ssr",
-        role: "PagesRole",
+        name: "PagesRole",
         writes_table: false,
         reads: &["records/", "reconstructed/", "sources/"],
         puts: &[],
@@ -81,7 +83,7 @@ const ROLES: [Role; 5] = [
     },
     Role {
         function: "experiment-api",
-        role: "ExperimentsRole",
+        name: "ExperimentsRole",
         writes_table: true,
         reads: KEPT,
         puts: &["sources/"],
@@ -89,7 +91,7 @@ const ROLES: [Role; 5] = [
     },
     Role {
         function: "presign",
-        role: "LinksRole",
+        name: "LinksRole",
         writes_table: true,
         reads: &[
             "anchors/",
@@ -106,7 +108,7 @@ const ROLES: [Role; 5] = [
     },
     Role {
         function: "regenerate-video",
-        role: "RebuilderRole",
+        name: "RebuilderRole",
         writes_table: true,
         reads: &[
             "anchors/",
@@ -123,7 +125,7 @@ const ROLES: [Role; 5] = [
     },
     Role {
         function: "housekeeping",
-        role: "HousekeepingRole",
+        name: "HousekeepingRole",
         writes_table: true,
         reads: &[],
         puts: &[],
@@ -136,8 +138,8 @@ fn a_role_allows_the_calls_that_its_function_makes_and_no_others() {
     let template = Template::read("template.yaml");
     let functions = template.functions();
     for it in ROLES {
-        assert_eq!(functions[it.function]["Role"]["Fn::GetAtt"][0], it.role);
-        let allowed = template.allowed(it.role);
+        assert_eq!(functions[it.function]["Role"]["Fn::GetAtt"][0], it.name);
+        let allowed = template.allowed(it.name);
         let actions: BTreeSet<&str> = allowed.iter().map(|(action, _)| action.as_str()).collect();
         let table: &[&str] = if it.writes_table { &TABLE_CALLS } else { &READS };
         let mut wanted: BTreeSet<String> = table.iter().map(|call| format!("dynamodb:{call}")).collect();
@@ -145,15 +147,23 @@ fn a_role_allows_the_calls_that_its_function_makes_and_no_others() {
         wanted.extend(["logs:CreateLogStream", "logs:PutLogEvents"].map(str::to_owned));
         wanted.extend((!it.reads.is_empty()).then(|| "s3:GetObject".to_owned()));
         wanted.extend((!it.puts.is_empty()).then(|| "s3:PutObject".to_owned()));
-        assert_eq!(actions, wanted.iter().map(String::as_str).collect(), "{}", it.role);
+        assert_eq!(actions, wanted.iter().map(String::as_str).collect(), "{}", it.name);
         for (action, prefixes) in [("s3:GetObject", it.reads), ("s3:PutObject", it.puts)] {
             let below: BTreeSet<String> =
                 prefixes.iter().map(|prefix| format!("${{Bucket.Arn}}/{prefix}*")).collect();
             let given = allowed.iter().filter(|(it, _)| it == action).map(|(_, resource)| resource.clone());
-            assert_eq!(given.collect::<BTreeSet<_>>(), below, "{}: {action}", it.role);
+            assert_eq!(given.collect::<BTreeSet<_>>(), below, "{}: {action}", it.name);
+        }
+        let parameters = allowed.iter().filter(|(action, _)| action.starts_with("ssm:"));
+        let parameters: Vec<_> = parameters.map(|(_, resource)| resource.as_str()).collect();
+        if !parameters.is_empty() {
+            assert_eq!(parameters, [PARAMETERS.to_owned(), format!("{PARAMETERS}/*")], "{}", it.name);
         }
     }
 }
+
+/// All of a lab's, as a resource.
+const PARAMETERS: &str = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/aiv1/${Lab}";
 
 #[test]
 fn no_role_may_do_everything_with_anything() {
@@ -162,6 +172,9 @@ fn no_role_may_do_everything_with_anything() {
         for role in template.of_type("AWS::IAM::Role").into_keys() {
             for (action, resource) in template.allowed(role) {
                 assert!(!action.contains('*') && resource != "\"*\"", "{role}: {action} on {resource}");
+                // All that begins alike is more than meant: the lab `prod2` beside `prod`.
+                let (before, _) = resource.split_once('*').unwrap_or(("/", ""));
+                assert!(before.ends_with(['/', ':']), "{role}: {action} on {resource}");
                 let bucket = action.strip_prefix("s3:").map(|call| BUCKET_CALLS.contains(&call));
                 assert_ne!(bucket, Some(false), "{role}: no code asks for {action}");
             }
@@ -183,13 +196,48 @@ fn prefixes_in_roles_are_those_of_keys() {
 #[test]
 fn a_worker_reads_its_own_parameters_and_the_release_alone() {
     let allowed = Template::read("infra/workers.yaml").allowed("WorkerRole");
-    let parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/aiv1/${Lab}";
     let wanted = [
         ("s3:GetObject", "arn:${AWS::Partition}:s3:::${BucketName}/releases/*".to_owned()),
-        ("ssm:GetParameter", format!("{parameter}/tokens/worker")),
-        ("ssm:GetParameter", format!("{parameter}/worker/url")),
+        ("ssm:GetParameter", format!("{PARAMETERS}/tokens/worker")),
+        ("ssm:GetParameter", format!("{PARAMETERS}/worker/url")),
     ];
     assert_eq!(allowed, wanted.map(|(action, resource)| (action.to_owned(), resource)).into());
+}
+
+#[test]
+fn the_loop_has_table_sources_and_clips_and_reads_the_settings() {
+    let bucket = "arn:${AWS::Partition}:s3:::${BucketName}";
+    let table =
+        "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TableName}".to_owned();
+    let mut wanted = BTreeSet::from([
+        ("s3:GetObject".to_owned(), format!("{bucket}/releases/*")),
+        ("s3:ListBucket".to_owned(), bucket.to_owned()),
+        ("ssm:GetParameter".to_owned(), format!("{PARAMETERS}/settings")),
+    ]);
+    wanted.extend(TABLE_CALLS.map(|call| (format!("dynamodb:{call}"), table.clone())));
+    for prefix in ["sources/", "clips/"] {
+        let calls = ["AbortMultipartUpload", "GetObject", "PutObject"];
+        wanted.extend(calls.map(|call| (format!("s3:{call}"), format!("{bucket}/{prefix}*"))));
+    }
+    assert_eq!(Template::read("infra/workers.yaml").allowed("LoopRole"), wanted);
+}
+
+/// The managed policy of the SSM agent lets a machine read every parameter of the account.
+#[test]
+fn a_machine_is_denied_every_parameter_that_it_is_not_allowed() {
+    let template = Template::read("infra/workers.yaml");
+    for role in ["WorkerRole", "LoopRole"] {
+        let allowed = template.allowed(role);
+        let read = allowed.iter().filter(|(action, _)| action == "ssm:GetParameter");
+        let read: BTreeSet<_> = read.map(|(_, resource)| resource.clone()).collect();
+        let denied = template.statements(role).into_iter().filter(|it| it["Effect"] == "Deny");
+        let denied: Vec<_> = denied.collect();
+        assert_eq!(denied.len(), 1, "{role}");
+        assert_eq!(strings(&denied[0]["NotResource"]), read, "{role}");
+        let calls = ["GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory"];
+        let calls = calls.map(|call| format!("ssm:{call}"));
+        assert_eq!(strings(&denied[0]["Action"]), calls.into(), "{role}");
+    }
 }
 
 #[test]
@@ -209,7 +257,7 @@ fn the_table_is_the_one_the_store_expects() {
 fn only_what_can_be_made_again_expires_and_when_the_store_says_so() {
     let template = Template::read("template.yaml");
     let bucket = &template.0["Resources"]["Bucket"];
-    assert_eq!(bucket["DeletionPolicy"], "Retain");
+    assert_eq!(bucket["DeletionPolicy"], "RetainExceptOnCreate");
     let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
     let expiring: Vec<_> = rules.iter().filter(|rule| rule.get("ExpirationInDays").is_some()).collect();
     assert_eq!(expiring.len(), 1);
@@ -224,7 +272,8 @@ fn only_what_can_be_made_again_expires_and_when_the_store_says_so() {
 #[test]
 fn the_settings_in_the_template_are_settings() {
     let template = Template::read("template.yaml");
-    let text = template.0["Resources"]["Settings"]["Properties"]["Value"].as_str().unwrap();
+    assert_eq!(template.0["Resources"]["Settings"]["Properties"]["Value"]["Ref"], "DefaultSettings");
+    let text = template.0["Parameters"]["DefaultSettings"]["Default"].as_str().unwrap();
     assert!(text.len() <= 4096, "a standard parameter has at most 4 KiB");
     let settings: Settings = serde_json::from_str(text).unwrap();
     settings.check().unwrap();
@@ -234,7 +283,9 @@ fn the_settings_in_the_template_are_settings() {
 
 #[test]
 fn metrics_that_alarms_and_scaling_follow_are_those_that_are_told() {
-    let backlog = aiv1_housekeeping::Backlog { queued: 1, in_progress: 1, workers: 1, taken_back: 0 };
+    let backlog = Backlog { queued: 1, in_progress: 1, workers: 1, taken_back: 0 };
+    let sources = ["crates/lambda/src/function.rs", "functions/regenerate-video/src/queue.rs"]
+        .map(|path| std::fs::read_to_string(aiv1_tests::workspace().join(path)).unwrap());
     let told: BTreeSet<&str> = backlog.metrics().map(|metric| metric.name).into_iter().collect();
     let mut followed = 0;
     for path in files() {
@@ -243,8 +294,14 @@ fn metrics_that_alarms_and_scaling_follow_are_those_that_are_told() {
         while let Some(value) = open.pop() {
             if value["Namespace"] == aiv1_lambda::NAMESPACE {
                 let name = value["MetricName"].as_str().unwrap();
-                assert!(told.contains(name), "{}: {name}", path.display());
-                assert_eq!(value["Dimensions"][0]["Name"], "Lab");
+                match value["Dimensions"][0]["Name"].as_str() {
+                    Some("Lab") => assert!(told.contains(name), "{}: {name}", path.display()),
+                    Some("Function") => {
+                        let counted = format!("Metric::count(\"{name}\"");
+                        assert!(sources.iter().any(|text| text.contains(&counted)), "nobody counts {name}");
+                    }
+                    other => panic!("{}: {name} has no dimension {other:?}", path.display()),
+                }
                 followed += 1;
             }
             match value {
@@ -254,5 +311,34 @@ fn metrics_that_alarms_and_scaling_follow_are_those_that_are_told() {
             }
         }
     }
-    assert!(followed >= 5, "alarms are written in another way now: {followed}");
+    assert!(followed >= 7, "alarms are written in another way now: {followed}");
+}
+
+/// From no machine to as many as there may be, by what one waiting experiment and the loop alone make of the metrics.
+#[test]
+fn the_fleet_begins_with_one_experiment_and_the_loop_alone_fills_it() {
+    let template = Template::read("infra/workers.yaml");
+    let resources = &template.0["Resources"];
+    let alarm = &resources["WorkAndNoWorker"]["Properties"];
+    assert_eq!((&alarm["MetricName"], &alarm["Threshold"]), (&"Unserved".into(), &0.into()));
+    assert_eq!(alarm["AlarmActions"][0]["Ref"], "Begin");
+    assert_eq!(resources["Begin"]["Properties"]["StepAdjustments"][0]["ScalingAdjustment"], 1);
+    let backlog = |queued, workers| Backlog { queued, in_progress: workers, workers, taken_back: 0 };
+    assert_eq!([1, 2].map(|queued| backlog(queued, 0).unserved()), [1, 2], "the first machine comes");
+
+    let number = |name: &str| template.0["Parameters"][name]["Default"].as_u64().unwrap();
+    let (target, most, ahead) = (number("BacklogPerWorker"), number("MaxWorkers"), number("Ahead"));
+    for workers in 1..most {
+        let backlog = backlog(ahead, workers);
+        assert_eq!(backlog.unserved(), 0);
+        assert!(backlog.per_worker() > target as f64, "{workers} workers stay alone: {backlog:?}");
+    }
+    assert!(backlog(1, 1).per_worker() <= target as f64, "one that waits is no reason for another machine");
+}
+
+#[test]
+fn the_largest_stream_fits_where_it_is_rebuilt() {
+    let template = Template::read("template.yaml");
+    let size = template.functions()["regenerate-video"]["EphemeralStorage"]["Size"].as_u64().unwrap();
+    assert!(size << 20 > ObjectKind::Stream.max_bytes(), "{size} MB");
 }

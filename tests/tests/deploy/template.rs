@@ -1,4 +1,4 @@
-//! A CloudFormation template as data, read by the tool that deploys it.
+//! A `CloudFormation` template as data, read by the tool that deploys it.
 
 use aiv1_tests::{cache, workspace};
 use serde_json::Value;
@@ -67,22 +67,31 @@ impl Template {
         names.collect()
     }
 
+    /// The statements of a role's own policies.
+    pub(crate) fn statements(&self, role: &str) -> Vec<Value> {
+        let documents = list(&self.0["Resources"][role]["Properties"]["Policies"]);
+        documents.iter().flat_map(|it| list(&it["PolicyDocument"]["Statement"])).collect()
+    }
+
     /// What a role may do: action and resource of every `Allow`, one by one.
     pub(crate) fn allowed(&self, role: &str) -> BTreeSet<(String, String)> {
-        let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        let properties = &self.0["Resources"][role]["Properties"];
-        let documents = list(&properties["Policies"]);
-        let statements = documents.iter().flat_map(|it| list(&it["PolicyDocument"]["Statement"]));
         let mut allowed = BTreeSet::new();
-        for statement in statements.filter(|it| it["Effect"] == "Allow") {
-            for action in list(&statement["Action"]) {
-                for resource in list(&statement["Resource"]) {
-                    let resource =
-                        resource["Fn::Sub"].as_str().map_or_else(|| resource.to_string(), str::to_owned);
-                    allowed.insert((action.as_str().unwrap().to_owned(), resource));
-                }
+        for statement in self.statements(role).iter().filter(|it| it["Effect"] == "Allow") {
+            for action in strings(&statement["Action"]) {
+                allowed.extend(strings(&statement["Resource"]).into_iter().map(|it| (action.clone(), it)));
             }
         }
         allowed
     }
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+}
+
+/// One or several texts of a policy; what is no text, `!Sub` apart, as JSON.
+pub(crate) fn strings(value: &Value) -> BTreeSet<String> {
+    let text =
+        |it: &Value| it.as_str().or(it["Fn::Sub"].as_str()).map_or_else(|| it.to_string(), str::to_owned);
+    list(value).iter().map(text).collect()
 }

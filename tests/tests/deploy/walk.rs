@@ -3,9 +3,11 @@
 //! bucket's at each call, so the walk also shows that no role allows too little.
 
 use crate::cloud::{Cloud, clip, raw_codec};
+use crate::template::succeed;
 use aiv1_model::Limits;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use std::process::Command;
 
 #[tokio::test]
 async fn an_experiment_goes_all_the_way_through_the_deployed_site() {
@@ -15,11 +17,15 @@ async fn an_experiment_goes_all_the_way_through_the_deployed_site() {
     let video = stream_and_video(&cloud, &experiment).await;
     expired_and_made_again(&cloud, &experiment, &video).await;
     backlog(&cloud);
-    policies_are_in_force(&cloud).await;
-    // Nothing has changed: nothing is deployed, and no token is made anew.
-    let before = cloud.token("admin");
-    cloud.script("deploy.sh", &[]);
-    assert_eq!(cloud.token("admin"), before);
+    policies_are_in_force(&cloud);
+}
+
+#[test]
+fn an_operator_replaces_tokens_sets_settings_and_deploys_machines() {
+    let cloud = Cloud::deploy();
+    tokens_are_replaced(&cloud);
+    deployed_again(&cloud);
+    machines(&cloud);
 }
 
 async fn pages_and_refusals(cloud: &Cloud) {
@@ -100,7 +106,8 @@ async fn measured_by_a_worker(cloud: &Cloud) -> String {
     let id = asked.json()["id"].as_str().unwrap().to_owned();
 
     let worker = cloud.worker("walker");
-    let ended = cloud.until(&format!("/api/experiments/{id}"), |it| {
+    let experiment = format!("/api/experiments/{id}");
+    let ended = cloud.until(&experiment, |it| {
         let status = it.json()["status"].clone();
         status != "queued" && status != "in_progress"
     });
@@ -169,8 +176,10 @@ async fn expired_and_made_again(cloud: &Cloud, experiment: &str, video: &str) {
     // The same message twice more, long after: nothing is queued, so nothing is made.
     let (_, query) = video.split_once("clip=").unwrap();
     let (clip, _) = query.split_once('&').unwrap();
-    let body =
-        json!({"rebuild": {"what": "video", "experiment": experiment, "clip": clip, "quality_index": 24}});
+    let body = json!({
+        "rebuild": {"what": "video", "experiment": experiment, "clip": clip, "quality_index": 24},
+        "requested_at": "2026-01-01T00:00:00Z"
+    });
     let (queue, body) = (cloud.output("RebuildQueueUrl"), body.to_string());
     let told = |cloud: &Cloud| {
         cloud.aws(&["s3api", "head-object", "--bucket", &bucket, "--key", key])["LastModified"].clone()
@@ -211,14 +220,91 @@ fn backlog(cloud: &Cloud) {
     assert!(invoked["StatusCode"] == 200 && invoked.get("FunctionError").is_none(), "{invoked}: {said}");
 }
 
-/// Without this the rest would show nothing about permissions.
-async fn policies_are_in_force(cloud: &Cloud) {
-    cloud.aws(&["iam", "create-user", "--user-name", "nobody"]);
-    let key = cloud.aws(&["iam", "create-access-key", "--user-name", "nobody"])["AccessKey"].clone();
-    let bucket = cloud.output("BucketName");
-    let mut list = cloud.aws_command(&["s3api", "list-objects-v2", "--bucket", &bucket]);
-    list.env("AWS_ACCESS_KEY_ID", key["AccessKeyId"].as_str().unwrap());
-    list.env("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"].as_str().unwrap());
-    let refused = list.output().unwrap();
+/// Without this the rest would show nothing about permissions: the role of the pages reads the table and writes nothing.
+fn policies_are_in_force(cloud: &Cloud) {
+    let role = cloud.aws(&["iam", "get-role", "--role-name", &cloud.physical("PagesRole")]);
+    let role = role["Role"]["Arn"].as_str().unwrap();
+    let assumed = cloud.aws(&["sts", "assume-role", "--role-arn", role, "--role-session-name", "walk"]);
+    let table = cloud.output("TableName");
+    let key = r#"{"experiment_id": {"S": "walk"}, "timestamp": {"N": "0"}}"#;
+    let call = |arguments: [&str; 3]| {
+        let mut call = cloud.aws_command(&["dynamodb", arguments[0], "--table-name", &table]);
+        call.args(&arguments[1..]);
+        for (name, field) in [
+            ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+            ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+            ("AWS_SESSION_TOKEN", "SessionToken"),
+        ] {
+            call.env(name, assumed["Credentials"][field].as_str().unwrap());
+        }
+        call.output().unwrap()
+    };
+    let read = call(["get-item", "--key", key]);
+    assert!(read.status.success(), "{read:?}");
+    let refused = call(["put-item", "--item", key]);
     assert!(!refused.status.success() && aiv1_tests::said(&refused).contains("AccessDenied"), "{refused:?}");
+}
+
+fn tokens_are_replaced(cloud: &Cloud) {
+    let old = cloud.token("worker");
+    cloud.script("cloud-tokens.sh", &["add", "worker"]);
+    let both = cloud.token("worker");
+    let (first, new) = both.split_once('\n').unwrap();
+    assert_eq!(first, old, "the one that every function knows comes first");
+    cloud.script("cloud-tokens.sh", &["retire", "worker"]);
+    assert_eq!(cloud.token("worker"), new);
+    // Written by hand, as functions take them, too.
+    let name = format!("{}/tokens/submit", cloud.output("ParameterPrefix"));
+    let hand = ["--type", "SecureString", "--overwrite", "--value", "old,new"];
+    cloud.aws(&[&["ssm", "put-parameter", "--name", &name][..], &hand].concat());
+    cloud.script("cloud-tokens.sh", &["retire", "submit"]);
+    assert_eq!(cloud.token("submit"), "new");
+}
+
+/// What an operator set stays; what is there is not made anew.
+fn deployed_again(cloud: &Cloud) {
+    let tokens = ["submit", "worker", "admin"].map(|scope| cloud.token(scope));
+    let settings = cloud.folder().join("settings.json");
+    std::fs::write(&settings, "{\n  \"gop_frames\": 16, \"anchors\": [\"one two\"]\n}\n").unwrap();
+    let set = ("SETTINGS", settings.to_str().unwrap());
+    cloud.script_with("deploy.sh", &[], &[set, ("PARAMETERS", "AlarmEmail=me@lab.example")]);
+    cloud.script("deploy.sh", &[]);
+    let name = format!("{}/settings", cloud.output("ParameterPrefix"));
+    let kept = cloud.aws(&["ssm", "get-parameter", "--name", &name])["Parameter"]["Value"].clone();
+    assert_eq!(kept, r#"{"gop_frames":16,"anchors":["one two"]}"#);
+    assert_eq!(["submit", "worker", "admin"].map(|scope| cloud.token(scope)), tokens);
+}
+
+/// The machines' stack is made; the server starts none.
+fn machines(cloud: &Cloud) {
+    let release = cloud.folder().join("target/release");
+    std::fs::create_dir_all(&release).unwrap();
+    for program in ["aiv1", "aiv1-worker"] {
+        std::fs::copy("/bin/true", release.join(program)).unwrap();
+    }
+    // Debian publishes its images' names; the server has none of them.
+    let image = ["--name", "/walk/image", "--type", "String", "--value", "ami-00000001"];
+    cloud.aws(&[&["ssm", "put-parameter"][..], &image].concat());
+    let target = cloud.folder().join("target");
+    let variables =
+        [("CARGO_TARGET_DIR", target.to_str().unwrap()), ("PARAMETERS", "Image=/walk/image MaxWorkers=3")];
+    // The second time nothing has changed.
+    for _ in 0..2 {
+        cloud.script_with("deploy-workers.sh", &[], &variables);
+    }
+    let stack = cloud.aws(&["cloudformation", "describe-stacks", "--stack-name", "aiv1-workers"]);
+    let parameters = stack["Stacks"][0]["Parameters"].as_array().unwrap();
+    let told = |name: &str| {
+        let mut found = parameters.iter().filter(|it| it["ParameterKey"] == name);
+        found.next().unwrap()["ParameterValue"].as_str().unwrap().to_owned()
+    };
+    assert!(told("AlarmTopic").starts_with("arn:aws:sns:"));
+    let copy = cloud.folder().join("release.tar.gz");
+    let object = format!("s3://{}/{}", cloud.output("BucketName"), told("Release"));
+    cloud.aws(&["s3", "cp", "--only-show-errors", &object, copy.to_str().unwrap()]);
+    assert_eq!(aiv1_model::Digest::of(&std::fs::read(&copy).unwrap()).to_string(), told("ReleaseSha256"));
+    let listed = succeed(Command::new("tar").arg("-tzf").arg(&copy));
+    for file in ["bin/aiv1-worker", "machine/install.sh", "machine/worker.sh", "machine/wasm-toolchain.sh"] {
+        assert!(listed.lines().any(|line| line == file), "{file} is not in {listed}");
+    }
 }
