@@ -1,7 +1,7 @@
 //! The labs under load: the same routers over the embedded store, and over the AWS store with servers that speak AWS.
 
 use crate::experiments::{experiment, put_record, submission};
-use aiv1_model::{Experiment, Record};
+use aiv1_model::{Experiment, Record, Status};
 use aiv1_store::contract::fixtures;
 use aiv1_store::{Blobs, Catalog, Clock as _, SystemClock};
 use aiv1_store_aws::{AwsStore, Clients, Config};
@@ -13,8 +13,27 @@ use tempfile::TempDir;
 
 /// Experiments that are put into the store at once.
 const IN_ONE_BATCH: usize = 2_000;
-/// Experiments whose pages are asked for, spread over all ages.
-pub(crate) const LOOKED_AT: usize = 50;
+/// Experiments whose pages are asked for, spread over all ages: their records are stored with every frame.
+const LOOKED_AT: usize = 50;
+
+/// Where an experiment that is looked at is found.
+#[derive(Clone)]
+pub(crate) struct LookedAt {
+    /// Its page.
+    pub(crate) page: String,
+    /// The same as JSON.
+    pub(crate) api: String,
+    /// The quality of its frames, which is drawn from the whole record.
+    pub(crate) frames: String,
+}
+
+impl LookedAt {
+    fn of(experiment: &Experiment, record: &Record) -> Self {
+        let (id, point) = (&experiment.id, &record.points[0]);
+        let frames = format!("/blog/{id}/frames.svg?clip={}&q={}", point.clip, point.quality_index);
+        Self { page: format!("/blog/{id}"), api: format!("/api/experiments/{id}"), frames }
+    }
+}
 
 /// A store.
 pub(crate) enum Lab {
@@ -70,8 +89,8 @@ impl Lab {
         }
     }
 
-    /// Fills the store up to all but the three that are added to be worked at.
-    pub(crate) async fn fill(&self, records: usize) {
+    /// Fills the store up to all but the three that are added to be worked at; the paths of those that are looked at.
+    pub(crate) async fn fill(&self, records: usize) -> Vec<LookedAt> {
         let blobs = self.blobs("http://127.0.0.1");
         for number in 0..2 {
             self.catalog().put_clip(&fixtures::clip(number)).await.unwrap();
@@ -79,17 +98,19 @@ impl Lab {
         let records = records.saturating_sub(3);
         let looked_at = (records / LOOKED_AT).max(1);
         let now = SystemClock.now();
-        let mut batch = Vec::new();
+        let (mut batch, mut paths) = (Vec::new(), Vec::new());
         for number in 0..records {
             let (mut experiment, mut record) = experiment(number, records, now);
-            if number % looked_at == 0 {
+            if number % looked_at == 0 && experiment.status == Status::Successful {
                 put_record(&*blobs, &mut experiment, &mut record).await;
+                paths.push(LookedAt::of(&experiment, &record));
             }
             batch.push((experiment, Some(record.without_series())));
             if batch.len() == IN_ONE_BATCH || number + 1 == records {
                 self.import(std::mem::take(&mut batch)).await;
             }
         }
+        paths
     }
 
     async fn import(&self, batch: Vec<(Experiment, Option<Record>)>) {

@@ -29,9 +29,9 @@ use std::time::{Duration, Instant};
 use traffic::{ALONE, Alone, mix, one_by_one};
 
 const RECORDS: [usize; 3] = [10, 1_000, 100_000];
-/// Where each experiment is some thirty items, written by one transaction, what takes longer than the runs themselves
-/// is made only if it is asked for.
-const RECORDS_ON_AWS: [usize; 3] = [10, 1_000, 10_000];
+/// What is wanted of every line.
+const PER_SECOND: u64 = 1_000;
+const P99: Duration = Duration::from_millis(50);
 const BUCKET: &str = "objects";
 const SECONDS: u64 = 10;
 const CONNECTIONS: usize = 32;
@@ -40,18 +40,18 @@ const CONNECTIONS: usize = 32;
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let given: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
-    let records = |all: &[usize]| if given.is_empty() { all.to_vec() } else { given.clone() };
+    let records = || if given.is_empty() { RECORDS.to_vec() } else { given.clone() };
     let asked = |name: &str| {
         !arguments.iter().any(|argument| ["embedded", "aws"].contains(&&**argument) && argument != name)
     };
     if let Some(servers) = arguments.iter().find_map(|argument| argument.strip_prefix("--servers=")) {
         let servers: Vec<u32> = servers.split(',').map(|id| id.parse().unwrap()).collect();
-        return measure(&records(&RECORDS_ON_AWS), &servers).await;
+        return measure(&records(), &servers).await;
     }
     println!("{CONNECTIONS} connections, {SECONDS} s each, on {} cores shared with the generator;", cores());
     println!("CPU in microseconds a request: of the lab, of the generator, of the store's servers");
     if asked("embedded") {
-        measure(&records(&RECORDS), &[]).await;
+        measure(&records(), &[]).await;
     }
     if asked("aws") {
         on_aws(&given);
@@ -77,6 +77,7 @@ async fn measure(counts: &[usize], servers: &[u32]) {
     println!(
         "\nstore     records  encoding  requests/s      p50      p99  errors     bytes/s     RSS    lab  wrk  servers"
     );
+    println!("{:<29}{:>10}  {:>15.1} ms", "wanted", PER_SECOND, P99.as_secs_f64() * 1e3);
     let (mut alone, mut errors) = (Vec::new(), 0);
     for records in counts {
         let lab = if servers.is_empty() {
@@ -95,13 +96,13 @@ async fn measure(counts: &[usize], servers: &[u32]) {
 /// Each kind of page alone, and how many requests under load failed.
 async fn run(lab: &Lab, records: usize, servers: &[u32]) -> (Vec<Alone>, u64) {
     let started = Instant::now();
-    lab.fill(records).await;
+    let looked_at = lab.fill(records).await;
     let held = hold(&*lab.catalog()).await;
     say_filled(lab.name(), records, started.elapsed());
     let client = reqwest::Client::new();
     let url = lab.serve().await;
-    let alone = one_by_one(lab, &held[0], &client, &url).await;
-    let mix = mix(lab, &client, &url).await;
+    let alone = one_by_one(lab, &looked_at, &held[0], &client, &url).await;
+    let mix = mix(lab, &looked_at, &client, &url).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mix");
     std::fs::write(&file, mix.concat()).unwrap();

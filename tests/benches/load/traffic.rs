@@ -1,6 +1,6 @@
 //! What is asked for: every kind of page alone, and a mix of all of them for the generator.
 
-use crate::lab::{LOOKED_AT, Lab};
+use crate::lab::{Lab, LookedAt};
 use aiv1_model::Status;
 use aiv1_store::contract::fixtures;
 use aiv1_store::{ClaimedWork, Query};
@@ -21,19 +21,21 @@ pub(crate) struct Alone {
 /// Asks for every kind of page, one request at a time.
 pub(crate) async fn one_by_one(
     lab: &Lab,
+    looked_at: &[LookedAt],
     held: &ClaimedWork,
     client: &reqwest::Client,
     url: &str,
 ) -> Vec<Alone> {
-    let ids = looked_at(lab).await;
+    let one = &looked_at[looked_at.len() / 2];
     let kinds = [
         ("/", "/".to_owned()),
         ("?tab=failed", "/?tab=failed".to_owned()),
         ("page 2", second_page(lab).await),
         ("/blog", "/blog".to_owned()),
-        ("/blog/{id}", format!("/blog/{}", ids[0])),
+        ("/blog/{id}", one.page.clone()),
+        ("frames", one.frames.clone()),
         ("api list", "/api/experiments?limit=50".to_owned()),
-        ("api one", format!("/api/experiments/{}", ids[0])),
+        ("api one", one.api.clone()),
     ];
     let mut alone = Vec::new();
     for (kind, path) in kinds {
@@ -55,22 +57,6 @@ pub(crate) async fn one_by_one(
     alone
 }
 
-/// Ids spread over the newest and the oldest.
-async fn looked_at(lab: &Lab) -> Vec<String> {
-    let mut ids = Vec::new();
-    for order in [aiv1_store::Order::Newest, aiv1_store::Order::Oldest] {
-        let query = Query {
-            status: Some(Status::Successful),
-            order,
-            limit: LOOKED_AT as u32 / 2,
-            ..Query::default()
-        };
-        let page = lab.catalog().list(&query).await.unwrap();
-        ids.extend(page.experiments.iter().map(|summary| summary.id.to_string()));
-    }
-    ids
-}
-
 /// Where the second page of the dashboard begins; the first where there is no second.
 async fn second_page(lab: &Lab) -> String {
     let query = Query { status: Some(Status::Successful), limit: 25, ..Query::default() };
@@ -80,8 +66,12 @@ async fn second_page(lab: &Lab) -> String {
 }
 
 /// Lines for the generator, in an order that mixes the kinds.
-pub(crate) async fn mix(lab: &Lab, client: &reqwest::Client, url: &str) -> Vec<String> {
-    let ids = looked_at(lab).await;
+pub(crate) async fn mix(
+    lab: &Lab,
+    looked_at: &[LookedAt],
+    client: &reqwest::Client,
+    url: &str,
+) -> Vec<String> {
     let second = second_page(lab).await;
     let weighted = [
         ("/", 20),
@@ -95,8 +85,10 @@ pub(crate) async fn mix(lab: &Lab, client: &reqwest::Client, url: &str) -> Vec<S
     ];
     let mut paths: Vec<String> =
         weighted.iter().flat_map(|(path, weight)| std::iter::repeat_n((*path).to_owned(), *weight)).collect();
-    paths.extend((0..15).map(|index| format!("/blog/{}", ids[index * 7 % ids.len()])));
-    paths.extend((0..10).map(|index| format!("/api/experiments/{}", ids[index * 5 % ids.len()])));
+    let one = |index: usize| &looked_at[index % looked_at.len()];
+    paths.extend((0..12).map(|index| one(index * 7).page.clone()));
+    paths.extend((0..3).map(|index| one(index * 7).frames.clone()));
+    paths.extend((0..10).map(|index| one(index * 5).api.clone()));
     let mut lines = Vec::new();
     for (index, path) in paths.iter().enumerate() {
         // One of five has the page already, as it was when the run began.

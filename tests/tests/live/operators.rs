@@ -43,13 +43,25 @@ async fn a_lab_without_a_search_of_its_own_is_searched_by_a_loop_beside_it() {
 
 #[test]
 fn a_store_that_nobody_named_is_none() {
-    for arguments in [vec!["loop"], vec!["add-clip", "none.mp4"], vec!["workers"]] {
+    for arguments in
+        [vec!["loop"], vec!["add-clip", "none.mp4"], vec!["import", "none.json"], vec!["workers"]]
+    {
         let output = run(&arguments);
-        assert_ne!(output.status.code(), Some(0), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains("the store is not chosen"), "{arguments:?}: {}", said(&output));
     }
-    let output = run(["workers"]);
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("the store is not chosen"), "{}", said(&output));
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("mistyped");
+    for arguments in [vec!["loop"], vec!["import", "none.json"], vec!["workers"]] {
+        let output = command(&arguments).arg("--data").arg(&none).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));
+        assert!(
+            said(&output).contains("but must be the folder of a lab"),
+            "{arguments:?}: {}",
+            said(&output)
+        );
+        assert!(!none.exists(), "{arguments:?} made a lab");
+    }
     let output = command(["workers"]).env("AIV1_STORE", "sqlite").output().unwrap();
     assert!(
         said(&output).contains(r#"AIV1_STORE is "sqlite", but must be embedded or aws"#),
