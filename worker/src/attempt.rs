@@ -12,7 +12,7 @@ use aiv1_model::api::{Claim, Heartbeat, Holder, PhaseReport, ResultReport, WorkR
 use aiv1_model::{Digest, ExperimentId, Failure, FailureSummary, Fault, Phase, PhaseRecord, Status};
 use aiv1_store::Clock;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle};
@@ -236,19 +236,25 @@ impl Attempt {
     /// Uploads the bundle and reports it.
     async fn publish(&self, finished: Finished) -> Result<Status, Early> {
         let Finished { status, bundle, directory } = finished;
+        // Once it was said, the work may have ended by it although no answer came; a heartbeat is refused then, too.
+        let said = OnceLock::new();
         let published = async {
             let bundle = Bundle::open(&bundle).await;
             let bundle = bundle.map_err(|error| self.infrastructure("bundle", &chain(&error)))?;
             let Surroundings { client, metrics, .. } = &self.surroundings;
             self.persist(|| bundle.upload(client, &self.claim.id, &self.holder, metrics)).await?;
-            let report = self.result(WorkResult::Published { bundle: bundle.reference() });
-            self.persist(|| client.result(&self.claim.id, &report)).await?;
+            let report =
+                said.get_or_init(|| self.result(WorkResult::Published { bundle: bundle.reference() }));
+            self.persist(|| client.result(&self.claim.id, report)).await?;
             Ok(status)
         };
         let ended = tokio::select! {
             biased;
             ended = published => ended,
-            () = self.lost.cancelled() => Err(Early::Lost),
+            () = self.lost.cancelled() => match said.get() {
+                Some(report) if self.surroundings.client.result(&self.claim.id, report).await.is_ok() => Ok(status),
+                _ => Err(Early::Lost),
+            },
             // What is measured already gets a moment to be reported.
             () = async { self.shutdown.cancelled().await; tokio::time::sleep(PATIENCE).await } => Err(Early::Stopping),
         };

@@ -41,8 +41,8 @@ impl Clients {
         Self::load(aws_config::defaults(behavior())).await
     }
 
-    /// For a Lambda, which is told its region and its role's credentials, and nothing else: without the SDK's search for
-    /// profiles, metadata services and other roles, which is a sixth of a function's size. `endpoint` is an emulator's.
+    /// For a Lambda, which is told its region and its role's credentials: without the SDK's search for profiles, metadata
+    /// services and other roles, which would be linked in for nothing. `endpoint` is an emulator's.
     #[must_use]
     pub fn of_function(region: String, endpoint: Option<String>) -> Self {
         let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());

@@ -1,12 +1,12 @@
 //! One server as a process: up when it says so, gone when it is dropped and when the test's process dies, however it dies.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a server may take to come up on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -62,11 +62,22 @@ impl Process {
         let mut said = format!("{inner:?}\n");
         loop {
             match line.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(ready) => return Ok(process),
+                Ok(line) if line.contains(ready) => break,
                 Ok(line) => said = said + &line + "\n",
                 Err(ended) => return Err(format!("{said}({ended})")),
             }
         }
+        // Some say so a moment before they listen.
+        let begun = Instant::now();
+        while let Err(error) = TcpStream::connect(("127.0.0.1", port)) {
+            match line.recv_timeout(Duration::from_millis(20)) {
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(format!("{said}({error})")),
+                _ if begun.elapsed() > PATIENCE => return Err(format!("{said}({error})")),
+                Ok(line) => said = said + &line + "\n",
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        Ok(process)
     }
 
     /// `http://127.0.0.1:PORT`

@@ -69,6 +69,13 @@ impl Cloud {
         cloud.outputs = stacks["Stacks"][0]["Outputs"].clone();
         let api = cloud.output("ApiUrl");
         let id = api.strip_prefix("https://").and_then(|host| host.split('.').next()).unwrap();
+        // The emulator asks for reading below a path with the resource `*`, where AWS asks with the path's.
+        let reads = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*"}}"#;
+        for role in ["ExperimentsRole", "LinksRole"] {
+            let role = cloud.physical(role);
+            let put = ["iam", "put-role-policy", "--policy-name", "emulated", "--role-name", &role];
+            cloud.aws(&[&put[..], &["--policy-document", reads]].concat());
+        }
         // The way in for clients that cannot resolve the API's name, which exists only in the emulator.
         cloud.url = format!("{}/_aws/execute-api/{id}", cloud.server.endpoint());
         cloud
@@ -126,7 +133,10 @@ impl Cloud {
 
     pub(crate) fn aws_command(&self, arguments: &[&str]) -> Command {
         let mut aws = tool("aws");
-        aws.args(arguments).args(["--output", "json"]).envs(self.environment());
+        // Named once more, or SQS is asked where the queue's address points.
+        aws.args(arguments)
+            .args(["--output", "json", "--endpoint-url", &self.server.endpoint()])
+            .envs(self.environment());
         aws
     }
 
