@@ -89,7 +89,7 @@ async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError>
 fn rows(records: &[LegacyExperiment]) -> Markup {
     const LABELS: [&str; 4] = ["Record", "It says", "It claims", "Recorded"];
     html! {
-        table.ledger {
+        table.ledger.legacy {
             caption.hidden { "Records of the earlier system, latest first" }
             thead { tr { @for label in LABELS { th scope="col" { (label) } } } }
             tbody {
