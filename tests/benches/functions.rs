@@ -31,7 +31,7 @@ fn main() {
     ] {
         variables.push((name.to_owned(), value.to_owned()));
     }
-    create_table(&variables, &certificate);
+    create_store(&variables, &certificate);
     println!(
         "{:<18} {:>10} {:>10} {:>12} {:>12} {:>12} {:>10}",
         "", "MiB", "packed", "cold p50 ms", "cold max ms", "warm p50 ms", "peak MiB"
@@ -98,20 +98,15 @@ fn answers(lambda: &mut Lambda, event: &Value) {
     assert!(well && whole, "{answer}");
 }
 
-fn create_table(variables: &[(String, String)], certificate: &str) {
-    let mut aws = Command::new(cache().join("tools/sam/bin/aws"));
-    aws.args(["dynamodb", "create-table", "--table-name", "lab", "--billing-mode", "PAY_PER_REQUEST"]);
-    aws.args([
-        "--attribute-definitions",
-        "AttributeName=experiment_id,AttributeType=S",
-        "AttributeName=timestamp,AttributeType=N",
-    ]);
-    aws.args([
-        "--key-schema",
-        "AttributeName=experiment_id,KeyType=HASH",
-        "AttributeName=timestamp,KeyType=RANGE",
-    ]);
-    aws.envs(variables.iter().cloned()).env("AWS_CA_BUNDLE", certificate);
-    let made = aws.env("AWS_DEFAULT_REGION", aiv1_test_servers::REGION).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+/// The table and the bucket that `/health` looks for.
+fn create_store(variables: &[(String, String)], certificate: &str) {
+    let table = "dynamodb create-table --table-name lab --billing-mode PAY_PER_REQUEST --attribute-definitions \
+        AttributeName=experiment_id,AttributeType=S AttributeName=timestamp,AttributeType=N --key-schema \
+        AttributeName=experiment_id,KeyType=HASH AttributeName=timestamp,KeyType=RANGE";
+    for call in [table, "s3api create-bucket --bucket lab"] {
+        let mut aws = Command::new(cache().join("tools/sam/bin/aws"));
+        aws.args(call.split_whitespace()).envs(variables.iter().cloned()).env("AWS_CA_BUNDLE", certificate);
+        let made = aws.env("AWS_DEFAULT_REGION", aiv1_test_servers::REGION).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
 }
