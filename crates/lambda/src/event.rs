@@ -4,6 +4,7 @@
 //! would be answered with success. Here a message has an id, a body and the right source, or the invocation fails.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Longest name of a foreign event that is told.
@@ -76,6 +77,18 @@ impl Event {
 }
 
 impl Message {
+    /// The body as what it should be; `None` if it is not, which the log is told: where, not what, for a body does not
+    /// belong in a log.
+    #[must_use]
+    pub fn document<T: DeserializeOwned>(&self) -> Option<T> {
+        let told = |error: &serde_json::Error| {
+            let (line, column, kind) = (error.line(), error.column(), error.classify());
+            let Self { id, deliveries, .. } = self;
+            tracing::error!(id, deliveries, line, column, ?kind, "a message that does not read");
+        };
+        serde_json::from_str(&self.body).inspect_err(told).ok()
+    }
+
     fn read(message: SqsMessage) -> Result<Self, Foreign> {
         let deliveries = message.attributes.get("ApproximateReceiveCount");
         match (message.message_id, message.body) {

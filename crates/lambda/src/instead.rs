@@ -2,9 +2,7 @@
 
 use crate::gateway::MAX_ANSWER_BYTES;
 use aiv1_web::Problem;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
 /// Why there is another answer, told to the client as a problem document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +29,9 @@ impl IntoResponse for Instead {
             Self::NoTokens => Problem::Unavailable("tokens cannot be checked just now; try again".to_owned()),
             Self::Late => Problem::Unavailable("this could not be answered in time; try again".to_owned()),
             // What is too large as it is may fit compressed; otherwise it is on us.
-            Self::TooLarge { takes_gzip: false } => return not_acceptable(),
+            Self::TooLarge { takes_gzip: false } => Problem::NotAcceptable(format!(
+                "an answer may have at most {MAX_ANSWER_BYTES} bytes here, and this one has more: ask with Accept-Encoding: gzip"
+            )),
             Self::TooLarge { takes_gzip: true } => Problem::internal(format!(
                 "an answer may have at most {MAX_ANSWER_BYTES} bytes, and this one has more though it may be compressed"
             )),
@@ -39,14 +39,4 @@ impl IntoResponse for Instead {
         };
         problem.into_response()
     }
-}
-
-fn not_acceptable() -> Response {
-    let status = StatusCode::NOT_ACCEPTABLE;
-    let detail = format!(
-        "an answer may have at most {MAX_ANSWER_BYTES} bytes here, and this one has more: ask with Accept-Encoding: gzip"
-    );
-    let document = json!({ "status": status.as_u16(), "title": status.canonical_reason(), "detail": detail });
-    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, document.to_string()).into_response()
 }

@@ -75,6 +75,20 @@ pub enum Status {
     Other,
 }
 
+impl Status {
+    /// As documents, addresses and stores write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InProgress => "in_progress",
+            Self::Successful => "successful",
+            Self::Failed => "failed",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Limits on one call into a codec module; each has its own error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -121,7 +121,7 @@ pub(crate) fn request(
 ) -> Result<RebuildStatus, Fail> {
     let path = target.key().path();
     let known = find(connection, &path)?;
-    let under_way = known.as_ref().is_some_and(RebuildJob::is_under_way);
+    let under_way = known.as_ref().is_some_and(|job| job.state.is_under_way());
     let (mut job, is_new) = known.map_or_else(|| (RebuildJob::new(now), true), |job| (job, false));
     if is_new || job.ask(now) {
         // That it was asked for once more is on no page.

@@ -184,6 +184,14 @@ pub enum RebuildState {
     },
 }
 
+impl RebuildState {
+    /// Whether somebody waits for it or works at it.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
+    }
+}
+
 /// A rebuild that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RebuildStatus {

@@ -55,7 +55,7 @@ impl RebuildJob {
 
     /// Asked for again: one that ended is queued again, one under way goes on.
     pub fn ask(&mut self, now: Timestamp) -> bool {
-        if self.is_under_way() {
+        if self.state.is_under_way() {
             let noted = self.requested_at.checked_add(ASKED_GRAIN).unwrap_or(Timestamp::MAX);
             let note = now >= noted;
             if note {
@@ -119,12 +119,6 @@ impl RebuildJob {
             });
         }
         held
-    }
-
-    /// Whether somebody waits for it or works at it.
-    #[must_use]
-    pub const fn is_under_way(&self) -> bool {
-        matches!(self.state, RebuildState::Queued | RebuildState::Running)
     }
 
     /// What is shown of it.

@@ -43,6 +43,9 @@ pub enum Problem {
     /// 405.
     #[error("{0}")]
     Method(String),
+    /// 406: not in a form that the client takes.
+    #[error("{0}")]
+    NotAcceptable(String),
     /// 409: it contradicts what is there.
     #[error("{0}")]
     Conflict(String),
@@ -84,6 +87,7 @@ impl Problem {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -79,11 +79,11 @@ impl Question {
 
 /// Words of `tab`.
 pub(crate) const TABS: [(&str, Status); 5] = [
-    ("successful", Status::Successful),
-    ("in_progress", Status::InProgress),
-    ("queued", Status::Queued),
-    ("failed", Status::Failed),
-    ("other", Status::Other),
+    (Status::Successful.as_str(), Status::Successful),
+    (Status::InProgress.as_str(), Status::InProgress),
+    (Status::Queued.as_str(), Status::Queued),
+    (Status::Failed.as_str(), Status::Failed),
+    (Status::Other.as_str(), Status::Other),
 ];
 
 /// Words of `arm`.
@@ -138,7 +138,7 @@ impl Listing {
     pub(crate) fn href(&self) -> String {
         let mut pairs: Vec<(&str, String)> = Vec::new();
         if self.tab != Status::Successful {
-            pairs.push(("tab", crate::text::status_word(self.tab).to_owned()));
+            pairs.push(("tab", self.tab.as_str().to_owned()));
         }
         if let Some(codec) = self.codec {
             pairs.push(("codec", codec.to_string()));

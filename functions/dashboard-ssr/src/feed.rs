@@ -60,7 +60,7 @@ fn entry(one: &Summary, link: &impl Fn(&str, &str) -> Link) -> Result<Entry, Pag
         Some(failure) => format!("{}: {}", text::fault(failure.fault), text::plain(&failure.message, 400)),
         None => title_of(one),
     };
-    let category = Category { term: text::status_word(one.status).to_owned(), ..Category::default() };
+    let category = Category { term: one.status.as_str().to_owned(), ..Category::default() };
     Ok(Entry {
         title: Text::plain(xml(&format!("No. {} · {}", one.number, title_of(one)))),
         id: page.href.clone(),

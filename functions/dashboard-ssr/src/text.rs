@@ -168,17 +168,6 @@ pub(crate) const fn status(status: Status) -> &'static str {
     }
 }
 
-/// A status as addresses and classes write it.
-pub(crate) const fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Queued => "queued",
-        Status::InProgress => "in_progress",
-        Status::Successful => "successful",
-        Status::Failed => "failed",
-        Status::Other => "other",
-    }
-}
-
 /// What an arm is, in a word or two.
 pub(crate) const fn arm(arm: Arm) -> &'static str {
     match arm {

@@ -2,7 +2,7 @@
 
 use aiv1_lambda::{Message, redeliver};
 use aiv1_model::chain;
-use aiv1_store::{Catalog, Error, RebuildMessage, RebuildState};
+use aiv1_store::{Catalog, Error, RebuildMessage};
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use jiff::SignedDuration;
 
@@ -15,30 +15,16 @@ const LEASE: SignedDuration = SignedDuration::from_mins(1);
 pub async fn bury(catalog: &dyn Catalog, messages: Vec<Message>) -> SqsBatchResponse {
     let mut again = Vec::new();
     for message in messages {
-        let Message { id, body, deliveries } = message;
-        match serde_json::from_str::<RebuildMessage>(&body) {
-            Ok(message) => match end(catalog, &message, deliveries).await {
-                Ok(true) => {}
-                Ok(false) => again.push(id),
-                Err(error) => {
-                    let (key, error) = (message.rebuild.key(), chain(&error));
-                    tracing::error!(%key, id, error, "a dead letter's rebuild was not ended");
-                    again.push(id);
-                }
-            },
-            Err(error) => {
-                // Where, not what: a body does not belong in a log.
-                let (line, column, kind) = (error.line(), error.column(), error.classify());
-                tracing::error!(
-                    id,
-                    deliveries,
-                    line,
-                    column,
-                    ?kind,
-                    "a dead letter that asks for no rebuild"
-                );
-                again.push(id);
-            }
+        let done = match message.document() {
+            None => false,
+            Some(letter) => end(catalog, &letter, message.deliveries).await.unwrap_or_else(|error| {
+                let (key, id, error) = (letter.rebuild.key(), &message.id, chain(&error));
+                tracing::error!(%key, id, error, "a dead letter's rebuild was not ended");
+                false
+            }),
+        };
+        if !done {
+            again.push(message.id);
         }
     }
     redeliver(again)
@@ -49,8 +35,7 @@ pub async fn bury(catalog: &dyn Catalog, messages: Vec<Message>) -> SqsBatchResp
 async fn end(catalog: &dyn Catalog, message: &RebuildMessage, deliveries: u32) -> Result<bool, Error> {
     let RebuildMessage { rebuild, requested_at } = message;
     let Some(known) = catalog.rebuild(rebuild).await? else { return Ok(true) };
-    let under_way = matches!(known.state, RebuildState::Queued | RebuildState::Running);
-    if !under_way || known.requested_at > *requested_at {
+    if !known.state.is_under_way() || known.requested_at > *requested_at {
         return Ok(true);
     }
     let Some(claim) = catalog.begin_rebuild(rebuild, LEASE).await? else { return Ok(false) };

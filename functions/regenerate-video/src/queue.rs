@@ -4,7 +4,7 @@
 use crate::Rebuilder;
 use crate::held::{LEASE, Worked, work};
 use aiv1_lambda::{Message, Metric, redeliver};
-use aiv1_store::{Error, RebuildMessage, RebuildState};
+use aiv1_store::{Error, RebuildMessage};
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -112,22 +112,11 @@ async fn done(
     stopping_counts: Option<&String>,
     figures: &mut Figures,
 ) -> bool {
-    let Message { id, body, deliveries } = message;
-    let rebuild = match serde_json::from_str::<RebuildMessage>(body) {
-        Ok(RebuildMessage { rebuild, .. }) => rebuild,
-        Err(error) => {
-            // Where, not what: a body does not belong in a log.
-            let (line, column, kind) = (error.line(), error.column(), error.classify());
-            tracing::error!(id, deliveries, line, column, ?kind, "a message that asks for no rebuild");
-            return false;
-        }
-    };
+    let Some(RebuildMessage { rebuild, .. }) = message.document() else { return false };
     let ended = async {
         let Some(claim) = rebuilder.catalog.begin_rebuild(&rebuild, LEASE).await? else {
             let known = rebuilder.catalog.rebuild(&rebuild).await?;
-            let under_way = known
-                .is_some_and(|status| matches!(status.state, RebuildState::Queued | RebuildState::Running));
-            return Ok::<_, Error>(!under_way);
+            return Ok::<_, Error>(!known.is_some_and(|status| status.state.is_under_way()));
         };
         let worked = work(rebuilder, &claim, stop, stopping_counts.map(String::as_str)).await?;
         figures.count(worked);
@@ -135,6 +124,7 @@ async fn done(
     };
     ended.await.unwrap_or_else(|error| {
         let (key, error) = (rebuild.key(), aiv1_model::chain(&error));
+        let Message { id, deliveries, .. } = message;
         tracing::error!(%key, id, deliveries, error, "the store failed while rebuilding");
         false
     })

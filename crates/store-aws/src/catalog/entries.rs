@@ -61,7 +61,7 @@ impl Stored {
             .text(DOCUMENT, write_document(&format!("experiment {}", experiment.id), experiment)?)
             .text(MARK, mark)
             // For people who look at the table.
-            .text("status", key::status_name(experiment.status))
+            .text("status", experiment.status.as_str())
             .number(QUEUED_AT, queued_at.as_microsecond())
             .switch(EVALUATED, *evaluated);
         if let Some(report) = last_end {
@@ -126,9 +126,9 @@ fn counted(counts: Edit, was: Option<Status>, is: Status) -> Edit {
     if was == Some(is) {
         return counts;
     }
-    let counts = counts.add(key::status_name(is), 1);
+    let counts = counts.add(is.as_str(), 1);
     match was {
-        Some(was) => counts.add(key::status_name(was), -1),
+        Some(was) => counts.add(was.as_str(), -1),
         None => counts,
     }
 }

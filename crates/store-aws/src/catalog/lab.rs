@@ -23,7 +23,7 @@ impl DynamoCatalog {
         let Some(item) = self.table.get("count experiments", &Key::counts()).await? else {
             return Ok(Counts::default());
         };
-        let of = |status| Ok::<u64, Error>(item.find_number(key::status_name(status))?.unwrap_or(0));
+        let of = |status: Status| Ok::<u64, Error>(item.find_number(status.as_str())?.unwrap_or(0));
         let counts = Counts {
             successful: of(Status::Successful)?,
             in_progress: of(Status::InProgress)?,

@@ -131,7 +131,7 @@ impl DynamoCatalog {
             if before.is_some() && !job.ask(now) {
                 return Ok(job.status());
             }
-            if !before.as_ref().is_some_and(|before| before.job.is_under_way()) {
+            if !before.as_ref().is_some_and(|before| before.job.state.is_under_way()) {
                 self.refuse_a_flood(turns.action()).await?;
             }
             if self.write_job(turns.action(), target, before.as_ref(), &job, Some(now)).await? {

@@ -237,7 +237,7 @@ pub(crate) fn list(base: Base, status: Option<Status>, codec: Option<&Digest>, a
         Base::Cheapest => "list#cheapest",
     });
     for part in [
-        status.map(status_name).map(str::to_owned),
+        status.map(|status| status.as_str().to_owned()),
         codec.map(Digest::to_string),
         arm.map(|arm| arm.to_string()),
     ] {
@@ -245,17 +245,6 @@ pub(crate) fn list(base: Base, status: Option<Status>, codec: Option<&Digest>, a
         name.push_str(part.as_deref().unwrap_or("*"));
     }
     name
-}
-
-/// A status, as attributes and partitions call it.
-pub(crate) const fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Queued => "queued",
-        Status::InProgress => "in_progress",
-        Status::Successful => "successful",
-        Status::Failed => "failed",
-        Status::Other => "other",
-    }
 }
 
 /// A time as it is sorted by; what was before 1970 is sorted as 1970.

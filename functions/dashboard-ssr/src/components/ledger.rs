@@ -1,6 +1,5 @@
 //! Lists of experiments, one line each; on a phone each line becomes a block.
 
-use crate::address::Listing;
 use crate::components::{arm_of, parameters_in_brief, ruler};
 use crate::text::{self, ABSENT};
 use aiv1_model::{Status, Summary, Work};
@@ -130,17 +129,5 @@ const fn nothing(tab: Status) -> &'static str {
         Status::Queued => "Nothing is waiting for a worker.",
         Status::Failed => "No experiment of this kind has failed.",
         Status::Other => "No experiment of this kind was cancelled.",
-    }
-}
-
-/// Links to the first and to the next page.
-pub(crate) fn pager(listing: &Listing, next: Option<&str>) -> Markup {
-    html! {
-        @if next.is_some() || listing.cursor.is_some() {
-            nav.pager aria-label="Pages" {
-                @if listing.cursor.is_some() { a rel="first" href=(listing.at(None).href()) { "← First page" } }
-                @if let Some(next) = next { a rel="next" href=(listing.at(Some(next)).href()) { "Next page →" } }
-            }
-        }
     }
 }

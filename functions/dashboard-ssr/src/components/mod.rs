@@ -5,5 +5,7 @@ mod ledger;
 mod parts;
 
 pub(crate) use figures::{chart, ruler};
-pub(crate) use ledger::{ledger, pager, progress_of};
-pub(crate) use parts::{arm_of, badge, card, footage, headline, parameters_in_brief, table, under_megabit};
+pub(crate) use ledger::{ledger, progress_of};
+pub(crate) use parts::{
+    arm_of, badge, card, footage, headline, pager, parameters_in_brief, table, under_megabit,
+};

@@ -15,8 +15,23 @@ pub(crate) fn badge(status: Status) -> Markup {
         Status::Other => "–",
     };
     html! {
-        span class=(format!("badge {}", text::status_word(status))) {
+        span class=(format!("badge {}", status.as_str())) {
             span aria-hidden="true" { (sign) } " " (text::status(status))
+        }
+    }
+}
+
+/// A link: where it leads, and what it says.
+pub(crate) type Link<'a> = (String, &'a str);
+
+/// Links to the first and to the next page, where there are any.
+pub(crate) fn pager(first: Option<Link<'_>>, next: Option<Link<'_>>) -> Markup {
+    html! {
+        @if first.is_some() || next.is_some() {
+            nav.pager aria-label="Pages" {
+                @if let Some((href, label)) = first { a rel="first" href=(href) { (label) } }
+                @if let Some((href, label)) = next { a rel="next" href=(href) { (label) } }
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/blog`: the notebook. Every experiment that ended, newest first, in one sentence each.
 
 use crate::address::{Question, address};
-use crate::components::{arm_of, badge};
+use crate::components::{arm_of, badge, pager};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
 use crate::pages::experiment::title_of;
@@ -72,6 +72,8 @@ async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError>
         section: Some(Section::Blog),
         ..Head::default()
     };
+    let first = cursor.map(|_| ("/blog".to_owned(), "← Newest"));
+    let next = ended.next.as_ref().map(|next| (address("/blog", &[("cursor", next.clone())]), "Older →"));
     let body = html! {
         div.narrow {
             h1 { "Notebook" }
@@ -81,12 +83,7 @@ async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError>
             }
             @if ended.rows.is_empty() { p.empty { "Nothing has ended yet. The first experiments take a few minutes." } }
             @else { ol.posts { @for row in &ended.rows { (post(row)) } } }
-            @if ended.next.is_some() || cursor.is_some() {
-                nav.pager aria-label="Pages" {
-                    @if cursor.is_some() { a rel="first" href="/blog" { "← Newest" } }
-                    @if let Some(next) = &ended.next { a rel="next" href=(address("/blog", &[("cursor", next.clone())])) { "Older →" } }
-                }
-            }
+            (pager(first, next))
             (legacy::latest(&earlier))
         }
     };

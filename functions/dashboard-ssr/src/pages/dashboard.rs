@@ -133,7 +133,10 @@ fn experiments(listing: &Listing, counts: &Counts, list: &Page, codecs: &[Codec]
                     span.hint { "two to eight experiments, side by side" }
                 }
             }
-            (pager(listing, list.next.as_deref()))
+            (pager(
+                listing.cursor.as_ref().map(|_| (listing.at(None).href(), "← First page")),
+                list.next.as_deref().map(|next| (listing.at(Some(next)).href(), "Next page →")),
+            ))
         }
     }
 }
@@ -145,7 +148,7 @@ fn filters(listing: &Listing, codecs: &[Codec]) -> Markup {
         listing.codec.filter(|asked| !codecs.iter().take(CODECS).any(|codec| codec.source == *asked));
     html! {
         form.filters action="/#experiments" method="get" {
-            @if listing.tab != Status::Successful { input type="hidden" name="tab" value=(text::status_word(listing.tab)); }
+            @if listing.tab != Status::Successful { input type="hidden" name="tab" value=(listing.tab.as_str()); }
             label { "Codec "
                 select name="codec" {
                     option value="" { "all" }

@@ -68,7 +68,7 @@ pub(super) async fn made(pages: &Pages, target: &Rebuild, question: &Question) -
     }
     let known = pages.services.catalog.rebuild(target).await?;
     match known.map(|status| status.state) {
-        Some(RebuildState::Queued | RebuildState::Running) => Ok(Made::Underway),
+        Some(state) if state.is_under_way() => Ok(Made::Underway),
         Some(RebuildState::Failed { reason }) if question.get("again").is_none() => Ok(Made::Failed(reason)),
         _ => {
             pages.services.catalog.request_rebuild(target).await?;

@@ -3,6 +3,7 @@
 use super::record::title;
 use super::{UNMEASURED, badge, generation, rate_and_quality};
 use crate::address::{Question, address};
+use crate::components::pager;
 use crate::error::PageError;
 use crate::layout::{self, Head, Section};
 use crate::render::{HTML, Pages};
@@ -64,6 +65,8 @@ async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError>
         section: Some(Section::Blog),
         ..Head::default()
     };
+    let first = cursor.map(|_| ("/legacy".to_owned(), "← Latest"));
+    let next = list.next.as_ref().map(|next| (address("/legacy", &[("cursor", next.clone())]), "Older →"));
     let body = html! {
         h1 { "Records of the earlier system" }
         p.lead {
@@ -76,12 +79,7 @@ async fn render(pages: &Pages, question: &Question) -> Result<Markup, PageError>
             p.hint { (text::grouped(list.total)) " in all, not counted among the experiments. The same as JSON: " a href="/api/legacy" { "/api/legacy" } "." }
             (rows(&list.experiments))
         }
-        @if list.next.is_some() || cursor.is_some() {
-            nav.pager aria-label="Pages" {
-                @if cursor.is_some() { a rel="first" href="/legacy" { "← Latest" } }
-                @if let Some(next) = &list.next { a rel="next" href=(address("/legacy", &[("cursor", next.clone())])) { "Older →" } }
-            }
-        }
+        (pager(first, next))
     };
     Ok(layout::page(&pages.services.site, &head, &body))
 }
