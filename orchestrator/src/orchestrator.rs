@@ -240,7 +240,7 @@ impl Orchestrator {
     ) -> Result<Option<Experiment>, Error> {
         let new = NewExperiment {
             submission: question.submission(proposal.parameters),
-            origin: Origin { arm: designer.arm(), rationale: proposal.rationale },
+            origin: Origin::new(designer.arm(), proposal.rationale),
             idempotency_key: None,
         };
         let submitted = self.catalog.submit(&new).await?;

@@ -559,7 +559,7 @@ async fn a_long_history_is_bounded_and_the_best_of_it_is_not_forgotten() {
             id: submission.id(),
             number,
             status: Status::Successful,
-            origin: Origin { arm, rationale: "imported".to_owned() },
+            origin: Origin::new(arm, "imported"),
             submitted_at: Timestamp::UNIX_EPOCH,
             started_at: None,
             ended_at: Some(Timestamp::UNIX_EPOCH),
@@ -571,6 +571,11 @@ async fn a_long_history_is_bounded_and_the_best_of_it_is_not_forgotten() {
             findings: None,
             bundle: None,
             earlier: Vec::new(),
+            measured_by: None,
+            attention: None,
+            verified: None,
+            retraction: None,
+            purged_at: None,
             submission,
         };
         experiment.findings = published(&experiment, &move |_| Some(objective)).findings();

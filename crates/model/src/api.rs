@@ -87,13 +87,15 @@ pub struct WorkerStatus {
 pub struct ClipEntry {
     /// What it is; `info.id` is its identity.
     pub info: ClipInfo,
-    /// The set it belongs to: `open`, or a name of one's own.
+    /// The set it belongs to: `open`, `held-out`, or a name of one's own.
     pub set: String,
 }
 
 impl ClipEntry {
     /// The set whose results designers see.
     pub const OPEN: &str = "open";
+    /// The set that they never see: champions are measured on it once.
+    pub const HELD_OUT: &str = "held-out";
 
     /// SHA-256 of its file.
     #[must_use]

@@ -4,6 +4,7 @@
 
 use crate::{
     Digest, ExperimentId, Fault, Findings, Parameters, Phase, PhaseRecord, Record, Status, Submission,
+    Verified,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -21,37 +22,116 @@ pub enum Arm {
     Search,
     /// The control arm: uniform over the declared ranges.
     Random,
+    /// A language model, which writes source.
+    Llm,
+    /// Nobody's proposal: a champion measured once more, on clips that no designer sees.
+    HeldOut,
 }
 
 impl Arm {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Person, Self::Start, Self::Search, Self::Random];
-}
+    pub const ALL: [Self; 6] =
+        [Self::Person, Self::Start, Self::Search, Self::Random, Self::Llm, Self::HeldOut];
 
-impl std::fmt::Display for Arm {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.pad(match self {
+    /// As documents, addresses and stores write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Person => "person",
             Self::Start => "start",
             Self::Search => "search",
             Self::Random => "random",
-        })
+            Self::Llm => "llm",
+            Self::HeldOut => "held_out",
+        }
+    }
+}
+
+impl std::fmt::Display for Arm {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.as_str())
     }
 }
 
 /// Where an experiment came from, written before anything was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// Who proposed it.
     pub arm: Arm,
     /// What is tried and why, in a sentence or two; at most [`Origin::MAX_RATIONALE_BYTES`].
     pub rationale: String,
+    /// The experiment whose codec it changes, or whose codec it measures on other clips.
+    #[serde(default)]
+    pub parent: Option<ExperimentId>,
+    /// What its designer expects of it.
+    #[serde(default)]
+    pub prediction: Option<Prediction>,
+    /// What it took to propose it, where a model was asked.
+    #[serde(default)]
+    pub cost: Option<DesignCost>,
 }
 
 impl Origin {
     /// Most bytes of a rationale.
     pub const MAX_RATIONALE_BYTES: usize = 4096;
+
+    /// A proposal that changes no other, predicts nothing and cost nothing.
+    #[must_use]
+    pub fn new(arm: Arm, rationale: impl Into<String>) -> Self {
+        Self { arm, rationale: rationale.into(), parent: None, prediction: None, cost: None }
+    }
+}
+
+/// What a designer expects, said before anything is measured; the rationale says why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prediction {
+    /// The anchor that the saving is against.
+    pub anchor: String,
+    /// BD-rate against it at equal luma PSNR, mean over the clips, in percent; negative needs fewer bits.
+    pub bd_rate: f64,
+    /// Most decode fuel a luma pixel.
+    pub decode_fuel_per_pixel: Option<f64>,
+}
+
+/// What a model was asked for and what that cost, summed over the replies that one proposal took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DesignCost {
+    /// The model, as its provider names it.
+    pub model: String,
+    /// Replies it took.
+    pub replies: u32,
+    /// Tokens of the prompts, as the provider counted them.
+    pub input_tokens: u64,
+    /// Tokens of the replies.
+    pub output_tokens: u64,
+    /// Their price in millionths of a US dollar, by the price table at the time; absent where the table has no price for
+    /// the model.
+    pub microdollars: Option<u64>,
+}
+
+/// An experiment waits for a person: tries are used up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attention {
+    /// Since when.
+    pub since: Timestamp,
+    /// What is asked of the person, in a sentence.
+    pub reason: String,
+}
+
+/// The published result no longer stands. It stays readable, and is marked wherever its number appears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retraction {
+    /// Since when.
+    pub at: Timestamp,
+    /// By whom: an operator, or the worker whose verification differed.
+    pub by: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What is going on while a worker has the experiment.
@@ -145,6 +225,21 @@ pub struct Experiment {
     pub bundle: Option<BundleRef>,
     /// Bundles of earlier attempts, oldest first, at most [`Experiment::MAX_EARLIER`].
     pub earlier: Vec<BundleRef>,
+    /// The worker whose bundle that is.
+    #[serde(default)]
+    pub measured_by: Option<String>,
+    /// It waits for a person.
+    #[serde(default)]
+    pub attention: Option<Attention>,
+    /// It was derived again from its bundle.
+    #[serde(default)]
+    pub verified: Option<Verified>,
+    /// Its result no longer stands.
+    #[serde(default)]
+    pub retraction: Option<Retraction>,
+    /// What it showed was removed for good, by an operator; what was asked stays, so that it is not asked again.
+    #[serde(default)]
+    pub purged_at: Option<Timestamp>,
 }
 
 impl Experiment {
@@ -169,6 +264,9 @@ impl Experiment {
             source: self.submission.source,
             parameters: self.submission.parameters.clone(),
             arm: self.origin.arm,
+            parent: self.origin.parent.clone(),
+            prediction: self.origin.prediction.clone(),
+            cost: self.origin.cost.clone(),
             submitted_at: self.submitted_at,
             started_at: self.started_at,
             ended_at: self.ended_at,
@@ -176,6 +274,9 @@ impl Experiment {
             work: self.work.clone(),
             failure: self.failure.clone(),
             findings: self.findings.clone(),
+            attention: self.attention.clone(),
+            verified: self.verified.clone(),
+            retraction: self.retraction.clone(),
         }
     }
 }
@@ -198,6 +299,15 @@ pub struct Summary {
     pub parameters: Parameters,
     /// Who proposed it.
     pub arm: Arm,
+    /// The experiment whose codec it changes.
+    #[serde(default)]
+    pub parent: Option<ExperimentId>,
+    /// What its designer expected.
+    #[serde(default)]
+    pub prediction: Option<Prediction>,
+    /// What it took to propose it.
+    #[serde(default)]
+    pub cost: Option<DesignCost>,
     /// When it was submitted.
     pub submitted_at: Timestamp,
     /// When a worker first claimed it.
@@ -212,6 +322,15 @@ pub struct Summary {
     pub failure: Option<FailureSummary>,
     /// What it showed.
     pub findings: Option<Findings>,
+    /// It waits for a person.
+    #[serde(default)]
+    pub attention: Option<Attention>,
+    /// It was derived again from its bundle.
+    #[serde(default)]
+    pub verified: Option<Verified>,
+    /// Its result no longer stands.
+    #[serde(default)]
+    pub retraction: Option<Retraction>,
 }
 
 /// How many experiments there are in each status.

@@ -49,6 +49,9 @@ pub struct Findings {
     pub decode_fuel_per_pixel: Option<f64>,
     /// Most encode fuel a luma pixel of any point.
     pub encode_fuel_per_pixel: Option<f64>,
+    /// Bits a luma pixel, the geometric mean over all points: which rates it was tried at.
+    #[serde(default)]
+    pub bits_per_pixel: Option<f64>,
     /// Compressed size of the decoder.
     pub decoder_gzip_bytes: Option<u64>,
     /// The best-looking point under 1 Mbit/s, if there is one.
@@ -76,12 +79,20 @@ impl Findings {
         let most = |cost: fn(&crate::Cost) -> f64| {
             record.points.iter().map(|point| cost(&point.cost)).reduce(f64::max)
         };
+        let bits = |point: &crate::RatePoint| {
+            let clip = record.clips.iter().find(|clip| clip.id == point.clip)?;
+            let pixels = clip.frames.checked_mul(clip.format.pixels()).filter(|pixels| *pixels > 0)?;
+            Some((point.stream.bytes as f64 * 8.0 / pixels as f64).ln())
+        };
+        let logarithms: Vec<f64> = record.points.iter().filter_map(bits).collect();
+        let mean = logarithms.iter().sum::<f64>() / logarithms.len() as f64;
         let small = record.points.iter().filter(|point| point.bitrate < 1e6);
         let best = small.max_by(|one, other| one.quality.ssim_y.total_cmp(&other.quality.ssim_y));
         Self {
             headline: strongest.filter(|_| against_all).cloned(),
             decode_fuel_per_pixel: most(|cost| cost.decode_fuel_per_pixel),
             encode_fuel_per_pixel: most(|cost| cost.encode_fuel_per_pixel),
+            bits_per_pixel: Some(mean.exp()).filter(|mean| mean.is_finite()),
             decoder_gzip_bytes: record.codec.decoder.as_ref().map(|module| module.gzip_bytes),
             under_megabit: best.map(|point| UnderMegabit {
                 clip: point.clip,

@@ -16,6 +16,7 @@ mod digest;
 mod experiment;
 mod failure;
 mod findings;
+mod journal;
 mod manifest;
 mod parameters;
 mod phase;
@@ -29,9 +30,13 @@ pub use chain::chain;
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
 pub use codec::{CodecInfo, ModuleInfo};
 pub use digest::{Digest, DigestError, Hasher};
-pub use experiment::{Arm, BundleRef, Counts, Experiment, FailureSummary, Origin, Summary, Work};
+pub use experiment::{
+    Arm, Attention, BundleRef, Counts, DesignCost, Experiment, FailureSummary, Origin, Prediction,
+    Retraction, Summary, Work,
+};
 pub use failure::{Evidence, Failure, Fault};
 pub use findings::{Findings, Saving, UnderMegabit};
+pub use journal::{Action, Event, JournalEntry, Note, Verified, VerifiedOutcome};
 pub use legacy::{LegacyExperiment, LegacyId};
 pub use manifest::{Manifest, ManifestEntry};
 pub use parameters::{

@@ -41,7 +41,11 @@ pub(crate) fn evaluate(connection: &Connection, row: &mut Entry, ended_at: Times
     let code = rows::arm_code(row.experiment.origin.arm);
     let mut statement = connection.prepare_cached("SELECT evaluations, best FROM arms WHERE arm = ?1")?;
     let mut arm = statement.query_row([code], |found| {
-        Ok(ArmProgress { evaluations: found.get::<_, i64>(0)? as u64, best: found.get(1)? })
+        Ok(ArmProgress {
+            evaluations: found.get::<_, i64>(0)? as u64,
+            best: found.get(1)?,
+            spent_microdollars: 0,
+        })
     })?;
     let milestone = row.evaluate(&mut arm, ended_at);
     let mut statement =

@@ -143,7 +143,7 @@ pub(crate) fn loop_state(connection: &Connection) -> Result<LoopState, Fail> {
         let number: i64 = statement.query_row([rows::arm_code(arm)], |row| row.get(0))?;
         evaluations.push((arm, number as u64));
     }
-    Ok(LoopState { paused, iterations: iterations as u64, evaluations })
+    Ok(LoopState { paused, iterations: iterations as u64, evaluations, ..LoopState::default() })
 }
 
 pub(crate) fn set_paused(connection: &Connection, paused: bool) -> Result<(), Fail> {

@@ -31,6 +31,8 @@ pub(crate) const fn arm_code(arm: Arm) -> i64 {
         Arm::Start => 1,
         Arm::Search => 2,
         Arm::Random => 3,
+        Arm::Llm => 4,
+        Arm::HeldOut => 5,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{Error, Overview, Rebuild};
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
 use aiv1_model::{
-    Arm, BundleRef, Counts, Declaration, Digest, Experiment, ExperimentId, Failure, Findings,
+    Arm, BundleRef, Counts, Declaration, Digest, Experiment, ExperimentId, Failure, Findings, JournalEntry,
     LegacyExperiment, Origin, PhaseRecord, Record, Status, Submission, Summary,
 };
 use async_trait::async_trait;
@@ -152,8 +152,14 @@ pub struct Milestone {
     pub experiment: ExperimentId,
     /// Its headline BD-rate, in percent.
     pub bd_rate: f64,
+    /// It no longer stands: the experiment was retracted or purged since.
+    #[serde(default)]
+    pub retracted: bool,
     /// When it ended.
     pub ended_at: Timestamp,
+    /// What the arm's model had cost by then, in millionths of a US dollar.
+    #[serde(default)]
+    pub spent_microdollars: u64,
 }
 
 /// Where the loop stands.
@@ -165,6 +171,21 @@ pub struct LoopState {
     pub iterations: u64,
     /// Experiments that ended successfully, by arm.
     pub evaluations: Vec<(Arm, u64)>,
+    /// When loops were last told to end: one that began before that does.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
+    /// What the language model has cost so far, in millionths of a US dollar.
+    #[serde(default)]
+    pub spent_microdollars: u64,
+}
+
+/// A page of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JournalPage {
+    /// The lines, latest first.
+    pub entries: Vec<JournalEntry>,
+    /// Cursor of the next page; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// Where the rebuilding of a preview or archive stands.

@@ -22,9 +22,9 @@ pub mod contract;
 
 pub use blobs::{Blob, BlobInfo, Blobs, Link, LinkOptions, Upload, UploadLink};
 pub use catalog::{
-    Catalog, ClaimedWork, Codec, Ended, HEARD_FOR, LEASE, LegacyPage, LoopState, MAX_LOST_ATTEMPTS,
-    MAX_WAITING_REBUILDS, Milestone, NewExperiment, Order, Page, Query, RebuildClaim, RebuildState,
-    RebuildStatus, Submitted,
+    Catalog, ClaimedWork, Codec, Ended, HEARD_FOR, JournalPage, LEASE, LegacyPage, LoopState,
+    MAX_LOST_ATTEMPTS, MAX_WAITING_REBUILDS, Milestone, NewExperiment, Order, Page, Query, RebuildClaim,
+    RebuildState, RebuildStatus, Submitted,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;

@@ -14,7 +14,8 @@
 use crate::{Ended, Error, LEASE, MAX_LOST_ATTEMPTS, Milestone, NewExperiment};
 use aiv1_model::api::{Heartbeat, Holder};
 use aiv1_model::{
-    Arm, BundleRef, Experiment, FailureSummary, Fault, Phase, PhaseRecord, Record, Status, Work,
+    Action, Arm, Attention, BundleRef, Experiment, FailureSummary, Fault, Phase, PhaseRecord, Record,
+    Retraction, Status, Verified, VerifiedOutcome, Work,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,8 +58,10 @@ pub enum Lost {
 pub struct ArmProgress {
     /// Its experiments that ended successfully, each counted once.
     pub evaluations: u64,
-    /// The best headline BD-rate among them.
+    /// The best headline BD-rate among them, of those that were not retracted.
     pub best: Option<f64>,
+    /// What its designer's model has cost so far, in millionths of a US dollar.
+    pub spent_microdollars: u64,
 }
 
 impl Entry {
@@ -82,6 +85,11 @@ impl Entry {
             findings: None,
             bundle: None,
             earlier: Vec::new(),
+            measured_by: None,
+            attention: None,
+            verified: None,
+            retraction: None,
+            purged_at: None,
         };
         Self { experiment, queued_at: now, evaluated: false, last_end: None }
     }
@@ -101,14 +109,18 @@ impl Entry {
     #[must_use]
     pub const fn is_iteration(arm: Arm) -> bool {
         match arm {
-            Arm::Search | Arm::Random | Arm::Start => true,
-            Arm::Person => false,
+            Arm::Search | Arm::Random | Arm::Start | Arm::Llm => true,
+            Arm::Person | Arm::HeldOut => false,
         }
     }
 
-    /// Its headline BD-rate.
+    /// The headline BD-rate that it is ranked by. None of what was retracted, and none of what was measured on clips that no
+    /// designer sees: those are ranked nowhere.
     #[must_use]
     pub fn bd_rate(&self) -> Option<f64> {
+        if self.experiment.retraction.is_some() || self.experiment.origin.arm == Arm::HeldOut {
+            return None;
+        }
         Some(self.experiment.findings.as_ref()?.headline.as_ref()?.bd_rate)
     }
 
@@ -116,6 +128,75 @@ impl Entry {
     #[must_use]
     pub fn decode_fuel(&self) -> Option<f64> {
         self.experiment.findings.as_ref()?.decode_fuel_per_pixel
+    }
+
+    /// Does to it what an operator, a verification or the loop asks.
+    pub fn act(&mut self, by: &str, action: &Action, now: Timestamp) -> Result<(), Error> {
+        if self.experiment.purged_at.is_some() {
+            return Err(self.refused("changed any more"));
+        }
+        match action {
+            Action::Cancelled => self.cancel(now),
+            Action::Rerun => self.rerun(now),
+            Action::Flagged { reason } => {
+                self.experiment.attention = Some(Attention { since: now, reason: reason.clone() });
+                Ok(())
+            }
+            Action::Resolved { .. } => match self.experiment.attention.take() {
+                Some(_) => Ok(()),
+                None => Err(self.refused("resolved: it waits for nobody")),
+            },
+            Action::Retracted { reason } => self.retract(by, reason, now),
+            Action::Verified { outcome, detail } => self.verified(by, *outcome, detail, now),
+            Action::Purged { .. } => self.purge(now),
+        }
+    }
+
+    fn retract(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), Error> {
+        if self.experiment.status != Status::Successful {
+            return Err(self.refused("retracted: only a result can be"));
+        }
+        if self.experiment.retraction.is_none() {
+            let (by, reason) = (by.to_owned(), reason.to_owned());
+            self.experiment.retraction = Some(Retraction { at: now, by, reason });
+        }
+        Ok(())
+    }
+
+    fn verified(
+        &mut self,
+        by: &str,
+        outcome: VerifiedOutcome,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if self.experiment.status != Status::Successful {
+            return Err(self.refused("verified: only a result can be"));
+        }
+        let times = self.experiment.verified.as_ref().map_or(0, |verified| verified.times).saturating_add(1);
+        self.experiment.verified = Some(Verified { times, at: now, by: by.to_owned(), outcome });
+        if outcome == VerifiedOutcome::Differs {
+            self.retract(by, &format!("it did not come out again: {detail}"), now)?;
+        }
+        Ok(())
+    }
+
+    /// Only what was asked is left, and that it was.
+    fn purge(&mut self, now: Timestamp) -> Result<(), Error> {
+        if self.is_under_way() {
+            return Err(self.refused("purged: cancel it first"));
+        }
+        let experiment = &mut self.experiment;
+        experiment.status = Status::Other;
+        experiment.purged_at = Some(now);
+        experiment.origin.rationale.clear();
+        experiment.phases.clear();
+        experiment.failure = None;
+        experiment.findings = None;
+        experiment.bundle = None;
+        experiment.earlier.clear();
+        experiment.attention = None;
+        Ok(())
     }
 
     /// Cancelled, if it waits or runs.
@@ -145,6 +226,11 @@ impl Entry {
         experiment.phases.clear();
         experiment.failure = None;
         experiment.findings = None;
+        experiment.measured_by = None;
+        experiment.attention = None;
+        // What was found and retracted was of the bundle that is now an earlier one.
+        experiment.verified = None;
+        experiment.retraction = None;
         self.queued_at = now;
         Ok(())
     }
@@ -229,7 +315,10 @@ impl Entry {
                 self.experiment.work = None;
             }
             Ended::Infrastructure(failure) => self.give_up_or_requeue(failure.as_ref().into(), now),
-            Ended::Published { record, bundle } => self.publish(record, bundle, ended, now)?,
+            Ended::Published { record, bundle } => {
+                self.publish(record, bundle, ended, now)?;
+                self.experiment.measured_by = Some(holder.worker.clone());
+            }
         }
         self.last_end = Some(report);
         Ok(true)
@@ -271,7 +360,9 @@ impl Entry {
             evaluations: arm.evaluations,
             experiment: self.experiment.id.clone(),
             bd_rate,
+            retracted: false,
             ended_at,
+            spent_microdollars: arm.spent_microdollars,
         })
     }
 

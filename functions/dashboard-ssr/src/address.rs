@@ -87,8 +87,14 @@ pub(crate) const TABS: [(&str, Status); 5] = [
 ];
 
 /// Words of `arm`.
-pub(crate) const ARMS: [(&str, Arm); 4] =
-    [("search", Arm::Search), ("random", Arm::Random), ("start", Arm::Start), ("person", Arm::Person)];
+pub(crate) const ARMS: [(&str, Arm); 6] = [
+    (Arm::Search.as_str(), Arm::Search),
+    (Arm::Random.as_str(), Arm::Random),
+    (Arm::Llm.as_str(), Arm::Llm),
+    (Arm::Start.as_str(), Arm::Start),
+    (Arm::Person.as_str(), Arm::Person),
+    (Arm::HeldOut.as_str(), Arm::HeldOut),
+];
 
 /// Words of `sort`.
 pub(crate) const SORTS: [(&str, Order); 3] =

@@ -175,6 +175,8 @@ pub(crate) const fn arm(arm: Arm) -> &'static str {
         Arm::Start => "starting codec",
         Arm::Search => "search",
         Arm::Random => "random control",
+        Arm::Llm => "language model",
+        Arm::HeldOut => "held-out check",
     }
 }
 

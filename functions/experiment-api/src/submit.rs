@@ -63,7 +63,7 @@ async fn submit(
     if services.blobs.head(&source).await?.is_none() {
         services.blobs.put(&source, request.source.into()).await?;
     }
-    let origin = Origin { arm: Arm::Person, rationale: request.rationale };
+    let origin = Origin::new(Arm::Person, request.rationale);
     Ok(services.catalog.submit(&NewExperiment { submission, origin, idempotency_key: key }).await?)
 }
 

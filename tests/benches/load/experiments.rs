@@ -44,7 +44,7 @@ pub(crate) fn experiment(number: usize, of: usize, now: Timestamp) -> (Experimen
         id: submission.id(),
         number: 0,
         status,
-        origin: Origin { arm, rationale: "A finer step may cost less at the same quality. ".repeat(4) },
+        origin: Origin::new(arm, "A finer step may cost less at the same quality. ".repeat(4)),
         submitted_at: at(0),
         started_at: Some(at(1)),
         ended_at: Some(at(2)),
@@ -56,6 +56,11 @@ pub(crate) fn experiment(number: usize, of: usize, now: Timestamp) -> (Experimen
         findings: (!failed).then(|| Findings::of(&record)),
         bundle: Some(fixtures::bundle(number as u32)),
         earlier: Vec::new(),
+        measured_by: None,
+        attention: None,
+        verified: None,
+        retraction: None,
+        purged_at: None,
         submission,
     };
     (experiment, record)

@@ -136,7 +136,7 @@ impl Installation {
         self.blobs.put(&BlobKey::object(ObjectKind::Source, sha256), source.into()).await.unwrap();
         let submission =
             Submission { codec: codec.to_owned(), source: sha256, parameters, clips: vec![clip], settings };
-        let origin = Origin { arm: Arm::Person, rationale: String::new() };
+        let origin = Origin::new(Arm::Person, "");
         let new = NewExperiment { submission, origin, idempotency_key: None };
         self.catalog.submit(&new).await.unwrap().experiment.id
     }

@@ -107,7 +107,7 @@ pub(super) fn learned(source: &Digest, record: &Record) -> Result<Vec<(&'static 
 /// How far an arm has come; the best is kept as text, which is exact.
 fn progress(item: &Item) -> Result<ArmProgress, Error> {
     let best = item.find_text(BEST)?.map(|_| item.parse(BEST)).transpose()?;
-    Ok(ArmProgress { evaluations: item.find_number(EVALUATIONS)?.unwrap_or(0), best })
+    Ok(ArmProgress { evaluations: item.find_number(EVALUATIONS)?.unwrap_or(0), best, spent_microdollars: 0 })
 }
 
 /// An arm by its item, for those who read all of them.

@@ -57,6 +57,7 @@ impl DynamoCatalog {
             paused: at(Key::paused()).is_some_and(|item| item.is_on(PAUSED)),
             iterations: iterations.unwrap_or(0),
             evaluations: evaluations.collect::<Result<_, _>>()?,
+            ..LoopState::default()
         })
     }
 

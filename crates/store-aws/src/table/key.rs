@@ -12,7 +12,7 @@
 //!                                    1                                revision of what is not an experiment's status
 //!                                    2                                whether the loop is paused
 //!                                    3                                number of legacy records
-//!                                    10 to 13                         evaluations and best of each arm
+//!                                    10 to 15                         evaluations and best of each arm
 //! worker#NAME                        0                                a worker, and what it holds
 //! workers                            indexed at (µs) · 10^20 + hash   workers by when they were heard of, to the hour
 //! codec#SHA256                       0                                a codec
@@ -266,6 +266,8 @@ const fn arm_code(arm: Arm) -> u128 {
         Arm::Start => 1,
         Arm::Search => 2,
         Arm::Random => 3,
+        Arm::Llm => 4,
+        Arm::HeldOut => 5,
     }
 }
 

@@ -68,7 +68,7 @@ pub fn experiment_of(codec: &str, n: u32, arm: Arm) -> NewExperiment {
     let rationale = format!("A step of {n} may be better.");
     NewExperiment {
         submission: submission_of(codec, n),
-        origin: Origin { arm, rationale },
+        origin: Origin::new(arm, rationale),
         idempotency_key: None,
     }
 }

@@ -24,7 +24,7 @@ impl Dice {
     }
 
     fn arm(&mut self) -> Arm {
-        Arm::ALL[self.below(4)]
+        Arm::ALL[self.below(Arm::ALL.len())]
     }
 
     /// One of a few, so that ties happen.

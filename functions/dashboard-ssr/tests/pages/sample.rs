@@ -86,7 +86,7 @@ impl Lab {
     ) -> ExperimentId {
         self.clock.advance(SignedDuration::from_secs(7));
         let submission = submission(codec, lambda);
-        let origin = Origin { arm, rationale: rationale.to_owned() };
+        let origin = Origin::new(arm, rationale);
         let new = NewExperiment { submission, origin, idempotency_key: None };
         self.catalog.submit(&new).await.unwrap().experiment.id
     }

@@ -121,7 +121,7 @@ impl Site {
     /// Queues an experiment.
     pub(crate) async fn submit(&self, submission: &Submission) -> Experiment {
         self.put(ObjectKind::Source, SOURCE.as_bytes()).await;
-        let origin = Origin { arm: Arm::Person, rationale: HOSTILE.to_owned() };
+        let origin = Origin::new(Arm::Person, HOSTILE);
         let new = NewExperiment { submission: submission.clone(), origin, idempotency_key: None };
         self.services.catalog.submit(&new).await.unwrap().experiment
     }

@@ -117,7 +117,7 @@ pub(crate) async fn publish(
     record: Record,
     bundle: BundleRef,
 ) {
-    let origin = Origin { arm: Arm::Person, rationale: String::new() };
+    let origin = Origin::new(Arm::Person, "");
     catalog.submit(&NewExperiment { submission, origin, idempotency_key: None }).await.unwrap();
     let work = catalog.claim(&fixtures::worker("w")).await.unwrap().unwrap();
     let Holder { worker, attempt } = work.holder;
