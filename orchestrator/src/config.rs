@@ -1,8 +1,8 @@
 //! What the loop is told.
 
 use crate::Error;
-use aiv1_model::Settings;
 use aiv1_model::api::ClipEntry;
+use aiv1_model::{Arm, Settings};
 
 /// What the loop is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub search_share: u32,
     /// Proposals of the control arm.
     pub random_share: u32,
+    /// Proposals of the language model, where one is configured.
+    pub llm_share: u32,
     /// When to stop.
     pub budget: Budget,
 }
@@ -46,22 +48,34 @@ impl Config {
             ahead: 2,
             search_share: 3,
             random_share: 1,
+            llm_share: 0,
             budget: Budget::default(),
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let (search, random) = (self.search_share, self.random_share);
-        let sum = search.checked_add(random).filter(|sum| (1..=1000).contains(sum));
-        sum.map(drop).ok_or(Error::Shares { search, random })
+        let shares @ [search, random, llm] = [self.search_share, self.random_share, self.llm_share];
+        let sum = shares.into_iter().try_fold(0_u32, u32::checked_add);
+        let sum = sum.filter(|sum| (1..=1000).contains(sum));
+        sum.map(drop).ok_or(Error::Shares { search, random, llm })
     }
 
-    /// Whether the control arm has this turn: turns are dealt out evenly.
-    pub(crate) fn is_random(&self, iteration: u64) -> bool {
-        let (random, sum) = (u64::from(self.random_share), u64::from(self.search_share + self.random_share));
-        let turn = iteration % sum;
-        (turn + 1) * random / sum > turn * random / sum
+    /// Whose turn it is: turns are dealt out evenly, first those of the control arm, then of the rest the model's.
+    pub(crate) fn turn(&self, iteration: u64) -> Arm {
+        let shares = [self.search_share, self.random_share, self.llm_share].map(u64::from);
+        let [search, random, llm] = shares;
+        let turn = iteration % shares.iter().sum::<u64>().max(1);
+        if is_dealt(turn, random, search + random + llm) {
+            return Arm::Random;
+        }
+        let others = turn - turn * random / (search + random + llm);
+        if is_dealt(others % (search + llm), llm, search + llm) { Arm::Llm } else { Arm::Search }
     }
+}
+
+/// Whether of `sum` turns this one is among the `share` that are dealt out evenly.
+const fn is_dealt(turn: u64, share: u64, sum: u64) -> bool {
+    (turn + 1) * share / sum > turn * share / sum
 }
 
 #[cfg(test)]
@@ -76,16 +90,24 @@ mod tests {
             anchors: vec![],
             limits: aiv1_model::Limits::default(),
         };
-        let turns = |search_share, random_share| {
-            let config = Config { search_share, random_share, ..Config::new(settings.clone()) };
+        let turns = |search_share, random_share, llm_share| {
+            let config = Config { search_share, random_share, llm_share, ..Config::new(settings.clone()) };
             config.check().unwrap();
-            (0..8).map(|iteration| u8::from(config.is_random(iteration))).collect::<Vec<_>>()
+            let letter = |iteration| match config.turn(iteration) {
+                Arm::Random => 'r',
+                Arm::Llm => 'l',
+                _ => 's',
+            };
+            (0..8).map(letter).collect::<String>()
         };
-        assert_eq!(turns(3, 1), [0, 0, 0, 1, 0, 0, 0, 1]);
-        assert_eq!(turns(1, 1), [0, 1, 0, 1, 0, 1, 0, 1]);
-        assert_eq!(turns(1, 0), [0; 8]);
-        assert_eq!(turns(0, 2), [1; 8]);
+        assert_eq!(turns(3, 1, 0), "sssrsssr");
+        assert_eq!(turns(1, 1, 0), "srsrsrsr");
+        assert_eq!(turns(1, 0, 0), "ssssssss");
+        assert_eq!(turns(0, 2, 0), "rrrrrrrr");
+        assert_eq!(turns(2, 1, 1), "sslrsslr");
+        assert_eq!(turns(0, 0, 1), "llllllll");
+        assert_eq!(turns(1, 0, 3), "slllslll");
         let none = Config { search_share: 0, random_share: 0, ..Config::new(settings.clone()) };
-        assert!(none.check().unwrap_err().to_string().contains("0 and 0"));
+        assert!(none.check().unwrap_err().to_string().contains("0, 0 and 0"));
     }
 }

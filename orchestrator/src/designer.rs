@@ -1,7 +1,7 @@
 //! [`Designer`]: who proposes the next configuration. The arms that need no model are here.
 
 use crate::{History, Question, words};
-use aiv1_model::{Arm, Parameters};
+use aiv1_model::{Arm, Parameters, Prediction};
 use std::fmt::Debug;
 
 /// What a designer is asked.
@@ -43,6 +43,8 @@ pub struct Proposal {
     pub parameters: Parameters,
     /// What is tried and why, in plain words; at most [`aiv1_model::Origin::MAX_RATIONALE_BYTES`].
     pub rationale: String,
+    /// What is expected of it, if anything.
+    pub prediction: Option<Prediction>,
 }
 
 /// Proposes configurations. A proposal depends on nothing but what is asked, so that a loop that was stopped goes on as
@@ -67,7 +69,7 @@ impl Designer for Start {
     fn propose(&self, ask: &Ask<'_>) -> Option<Proposal> {
         let parameters = ask.question.space.defaults();
         let new = ask.attempt == 0 && !ask.history.contains(&ask.question.id(&parameters));
-        new.then(|| Proposal { parameters, rationale: words::start(ask) })
+        new.then(|| Proposal { parameters, rationale: words::start(ask), prediction: None })
     }
 }
 
@@ -82,6 +84,6 @@ impl Designer for Random {
 
     fn propose(&self, ask: &Ask<'_>) -> Option<Proposal> {
         let parameters = ask.question.space.uniform(&mut ask.random(0));
-        Some(Proposal { rationale: words::random(ask, &parameters), parameters })
+        Some(Proposal { rationale: words::random(ask, &parameters), parameters, prediction: None })
     }
 }

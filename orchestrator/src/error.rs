@@ -50,11 +50,15 @@ pub enum Error {
     #[error("the loop was given no starting codec")]
     NoCodec,
     /// A share of nothing.
-    #[error("the shares of search and random are {search} and {random}, but their sum must be 1 to 1000")]
+    #[error(
+        "the shares of search, random and llm are {search}, {random} and {llm}, but their sum must be 1 to 1000"
+    )]
     Shares {
         /// Of the search.
         search: u32,
         /// Of the control arm.
         random: u32,
+        /// Of the language model.
+        llm: u32,
     },
 }

@@ -18,6 +18,8 @@ pub struct Evaluation {
     pub parameters: Parameters,
     /// What came of it.
     pub outcome: Outcome,
+    /// Most decode fuel a luma pixel of any of its points.
+    pub decode_fuel: Option<f64>,
 }
 
 /// What came of an experiment.
@@ -133,6 +135,8 @@ impl Evaluation {
         }
         let outcome = match summary.status {
             Status::Queued | Status::InProgress => Outcome::Pending,
+            // A result that was retracted says nothing, neither for nor against.
+            Status::Successful if summary.retraction.is_some() => Outcome::Void,
             Status::Successful => {
                 let objective = summary.findings.as_ref().and_then(|findings| question.objective(findings));
                 objective.map_or(Outcome::Bad, Outcome::Measured)
@@ -144,8 +148,9 @@ impl Evaluation {
             }
             Status::Failed | Status::Other => Outcome::Void,
         };
+        let decode_fuel = summary.findings.as_ref().and_then(|findings| findings.decode_fuel_per_pixel);
         let Summary { id, number, arm, .. } = summary;
         let (id, parameters) = (id.clone(), parameters.clone());
-        Some((*number, Self { id, number: *number, arm: *arm, parameters, outcome }))
+        Some((*number, Self { id, number: *number, arm: *arm, parameters, outcome, decode_fuel }))
     }
 }

@@ -5,7 +5,8 @@ use crate::history::{History, Outcome};
 use crate::question::{Question, StartingCodec, reference};
 use crate::search::Search;
 use crate::space::Space;
-use crate::{Config, Error, words};
+use crate::{Config, Error, promotion, words};
+use aiv1_model::api::ClipEntry;
 use aiv1_model::{Arm, Digest, Experiment, Origin, Submission, chain};
 use aiv1_store::{BlobKey, Blobs, Catalog, Clock, NewExperiment, ObjectKind, Order, Query};
 use jiff::Timestamp;
@@ -155,13 +156,19 @@ impl Orchestrator {
             return Ok(Step::DayBudgetUsed);
         }
         let clips = self.catalog.clips().await?;
-        let set = clips.iter().filter(|clip| clip.set == self.config.clip_set).take(Submission::MAX_CLIPS);
-        let clips: Vec<Digest> = set.map(|clip| clip.info.id).collect();
+        let set = |name: &str| {
+            let set = clips.iter().filter(|clip| clip.set == name).take(Submission::MAX_CLIPS);
+            set.map(|clip| clip.info.id).collect::<Vec<Digest>>()
+        };
+        let (clips, held_out) = (set(&self.config.clip_set), set(ClipEntry::HELD_OUT));
         if clips.is_empty() {
             return Ok(Step::NoClip);
         }
         self.store_sources().await?;
-        let step = self.propose(state.iterations, &clips).await?;
+        let step = match self.promote(&clips, &held_out).await? {
+            Some(look) => Step::Submitted(Box::new(look)),
+            None => self.propose(state.iterations, &clips).await?,
+        };
         if let Step::Submitted(experiment) = &step {
             self.submitted += 1;
             if let Some((_, count)) = &mut self.today {
@@ -171,6 +178,14 @@ impl Orchestrator {
             tracing::info!(%id, %arm, codec, iteration = state.iterations, "proposed");
         }
         Ok(step)
+    }
+
+    /// Queues the measurement of a new champion on the held-out clips, if one is due.
+    async fn promote(&self, open: &[Digest], held_out: &[Digest]) -> Result<Option<Experiment>, Error> {
+        let lab = promotion::Lab { catalog: &*self.catalog, open, held_out, settings: &self.config.settings };
+        let Some(new) = lab.due().await? else { return Ok(None) };
+        let submitted = self.catalog.submit(&new).await?;
+        Ok(submitted.created.then_some(submitted.experiment))
     }
 
     async fn propose(&mut self, iteration: u64, clips: &[Digest]) -> Result<Step, Error> {
@@ -190,8 +205,10 @@ impl Orchestrator {
                 open.push((index, question, history));
             }
         }
-        let designer: &dyn Designer =
-            if self.config.is_random(iteration) { &Random } else { &Search::default() };
+        let designer: &dyn Designer = match self.config.turn(iteration) {
+            Arm::Random => &Random,
+            _ => &Search::default(),
+        };
         for (index, question, history) in by_turn(open, mix(self.config.seed, iteration)) {
             let ask =
                 Ask { question: &question, history: &history, seed: self.config.seed, iteration, attempt: 0 };
@@ -222,7 +239,7 @@ impl Orchestrator {
             let parameters = ask.question.space.nth(first.wrapping_add(offset) % count);
             if !ask.history.contains(&ask.question.id(&parameters)) {
                 let rationale = words::last_ones(&ask, &parameters, count);
-                let proposal = Proposal { parameters, rationale };
+                let proposal = Proposal { parameters, rationale, prediction: None };
                 if let Some(experiment) = self.submit(ask.question, designer, proposal).await? {
                     return Ok(Some(experiment));
                 }
@@ -240,7 +257,10 @@ impl Orchestrator {
     ) -> Result<Option<Experiment>, Error> {
         let new = NewExperiment {
             submission: question.submission(proposal.parameters),
-            origin: Origin::new(designer.arm(), proposal.rationale),
+            origin: Origin {
+                prediction: proposal.prediction,
+                ..Origin::new(designer.arm(), proposal.rationale)
+            },
             idempotency_key: None,
         };
         let submitted = self.catalog.submit(&new).await?;
@@ -287,7 +307,7 @@ impl Orchestrator {
     /// How many the arms of the loop submitted since then; what is past `most` is not counted.
     async fn submitted_since(&self, since: Timestamp, most: u64) -> Result<u64, Error> {
         let mut count = 0;
-        for arm in [Arm::Start, Arm::Search, Arm::Random] {
+        for arm in Arm::ALL.into_iter().filter(|arm| *arm != Arm::Person) {
             let mut query =
                 Query { arm: Some(arm), order: Order::Newest, limit: Query::MAX_LIMIT, ..Query::default() };
             while count < most {

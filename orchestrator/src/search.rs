@@ -19,6 +19,7 @@
 
 use crate::designer::{Ask, Designer, Proposal};
 use crate::history::{Evaluation, History, Outcome};
+use crate::predict::predict;
 use crate::space::{Axis, Dimension, Space};
 use crate::words;
 use aiv1_model::{Arm, ParameterValue, Parameters};
@@ -110,7 +111,8 @@ impl Designer for Search {
         };
         let parameters = self.some_of(space, &from, &target, &mut random);
         let rationale = words::search(ask, &seen, way, &from, &parameters);
-        Some(Proposal { parameters, rationale })
+        let prediction = predict(ask.question, &seen, &parameters);
+        Some(Proposal { parameters, rationale, prediction })
     }
 }
 

@@ -101,7 +101,14 @@ fn run(designer: &dyn Designer, question: &Question, seed: u64, experiments: u64
         asked.push(parameters.clone());
         let id = question.id(&parameters);
         let (number, arm) = (iteration + 1, designer.arm());
-        history.push(Evaluation { id, number, arm, parameters, outcome: Outcome::Pending });
+        history.push(Evaluation {
+            id,
+            number,
+            arm,
+            parameters,
+            outcome: Outcome::Pending,
+            decode_fuel: None,
+        });
         waiting.push_back(iteration as usize);
         while waiting.len() > behind || iteration == 0 && !waiting.is_empty() {
             let ended = waiting.pop_front().unwrap();
@@ -164,7 +171,14 @@ fn what_was_tried_and_failed_is_not_tried_around_again() {
             if failing(&parameters) { Outcome::Bad } else { Outcome::Measured(-(iteration as f64)) };
         failed += usize::from(outcome == Outcome::Bad);
         let id = question.id(&parameters);
-        history.push(Evaluation { id, number: iteration + 1, arm: designer.arm(), parameters, outcome });
+        history.push(Evaluation {
+            id,
+            number: iteration + 1,
+            arm: designer.arm(),
+            parameters,
+            outcome,
+            decode_fuel: None,
+        });
     }
     assert!((1..12).contains(&failed), "{failed} of 80 tried it; uniformly it would be half of them");
 }
@@ -179,7 +193,14 @@ fn the_same_history_gives_the_same_proposal_and_another_iteration_or_seed_anothe
         let designer: &dyn Designer = if iteration == 0 { &Start } else { &Search::default() };
         let parameters = designer.propose(&ask).unwrap().parameters;
         let (id, outcome) = (question.id(&parameters), Outcome::Measured(objective(&parameters)));
-        history.push(Evaluation { id, number: iteration + 1, arm: designer.arm(), parameters, outcome });
+        history.push(Evaluation {
+            id,
+            number: iteration + 1,
+            arm: designer.arm(),
+            parameters,
+            outcome,
+            decode_fuel: None,
+        });
     }
     let propose = |seed, iteration, attempt| {
         let ask = Ask { question: &question, history: &history, seed, iteration, attempt };
@@ -206,7 +227,7 @@ fn a_rationale_says_what_moved_from_where_and_what_it_rests_on() {
         parameters.insert("references".to_owned(), ParameterValue::Int(number + 1));
         let id = question.id(&parameters);
         let arm = if number == 1 { Arm::Start } else { Arm::Search };
-        history.push(Evaluation { id, number: number as u64, arm, parameters, outcome });
+        history.push(Evaluation { id, number: number as u64, arm, parameters, outcome, decode_fuel: None });
     }
     let ask = Ask { question: &question, history: &history, seed: 1, iteration: 3, attempt: 0 };
     let proposal = Search::default().propose(&ask).unwrap();
