@@ -82,25 +82,42 @@ pub(crate) struct Up {
     pub(crate) clips: MoreClips,
     #[command(flatten)]
     pub(crate) measuring: Measuring,
-    /// Source file of a codec to start from; by default the lab's own three.
-    #[arg(long = "codec", value_name = "CODEC.rs")]
-    pub(crate) codecs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) designing: Designing,
     /// Workers to run here; others may connect from elsewhere.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64))]
     pub(crate) workers: u16,
     /// Propose nothing: only what is submitted runs.
     #[arg(long)]
     pub(crate) no_search: bool,
-    /// Stop proposing after so many experiments.
-    #[arg(long, value_name = "N")]
-    pub(crate) experiments: Option<u64>,
     /// With --experiments: end once these are measured.
     #[arg(long, requires = "experiments")]
     pub(crate) exit_when_done: bool,
-    /// Seed of the search.
+}
+
+/// Who designs, and how much.
+#[derive(Debug, Args)]
+pub(crate) struct Designing {
+    /// Source file of a codec to start from; by default the lab's own three.
+    #[arg(long = "codec", value_name = "CODEC.rs")]
+    pub(crate) codecs: Vec<PathBuf>,
+    /// Stop proposing after so many experiments.
+    #[arg(long, value_name = "N")]
+    pub(crate) experiments: Option<u64>,
+    /// At most so many proposals a day (UTC): those of loops before it are counted, those of another beside it are not.
+    #[arg(long, value_name = "N")]
+    pub(crate) per_day: Option<u64>,
+    /// Seed of every draw.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
+    /// Turns of the numerical search, of the random control arm, and of the language model that `AIV1_LLM_MODEL` names.
+    #[arg(long, default_value = "3,1,0", value_name = "SEARCH,RANDOM,LLM", value_parser = shares)]
+    pub(crate) shares: Shares,
 }
+
+/// How turns are shared out: to the search, the control arm, the language model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shares(pub(crate) [u32; 3]);
 
 /// How a lab's experiments are measured.
 #[derive(Debug, Args)]
@@ -123,21 +140,11 @@ pub(crate) struct Loop {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) measuring: Measuring,
-    /// Source file of a codec to start from; by default the lab's own three.
-    #[arg(long = "codec", value_name = "CODEC.rs")]
-    pub(crate) codecs: Vec<PathBuf>,
-    /// End after so many proposals.
-    #[arg(long, value_name = "N")]
-    pub(crate) experiments: Option<u64>,
-    /// At most so many proposals a day (UTC): those of loops before it are counted, those of another beside it are not.
-    #[arg(long, value_name = "N")]
-    pub(crate) per_day: Option<u64>,
+    #[command(flatten)]
+    pub(crate) designing: Designing,
     /// Experiments kept waiting, so that no worker does.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) ahead: u64,
-    /// Seed of the search.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -150,7 +157,8 @@ pub(crate) struct AddClip {
     /// Folder of the lab; without it `AIV1_STORE` must say `aws`.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
-    /// The set they belong to; only what is in `open` is measured unless asked for.
+    /// The set they belong to: `open` is what experiments are measured on, `held-out` what new champions are measured on
+    /// once; any other only where it is asked for.
     #[arg(long, default_value = aiv1_model::api::ClipEntry::OPEN, value_name = "NAME", value_parser = clip_set)]
     pub(crate) set: String,
 }
@@ -202,6 +210,10 @@ pub(crate) struct MoreClips {
     /// A video file to measure on from now on; several times for several. Clips of earlier starts stay.
     #[arg(long = "clip", short, value_name = "FILE")]
     pub(crate) clips: Vec<PathBuf>,
+    /// A video file that no designer sees anything of: each new champion is measured on these once; several times for
+    /// several.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) held_out: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) options: ClipReading,
 }
@@ -355,6 +367,14 @@ fn clip_set(text: &str) -> Result<String, String> {
     } else {
         Err(format!("{text:?} is not 1 to 64 of [a-z0-9-]"))
     }
+}
+
+fn shares(text: &str) -> Result<Shares, String> {
+    let wrong = || format!("{text:?} is not three numbers whose sum is 1 to 1000, as 3,1,0");
+    let numbers: Result<Vec<u32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    let shares: [u32; 3] = numbers.map_err(|_| wrong())?.try_into().map_err(|_| wrong())?;
+    let sum: u64 = shares.iter().copied().map(u64::from).sum();
+    if (1..=1000).contains(&sum) { Ok(Shares(shares)) } else { Err(wrong()) }
 }
 
 fn parameter(text: &str) -> Result<(String, ParameterValue), String> {

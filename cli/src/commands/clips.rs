@@ -16,12 +16,27 @@ use std::path::Path;
 
 /// Puts the files among the objects and the clips into a set. A file that is there already is put again: it was
 /// just read whole, so this costs little, and it mends one that the disk has damaged.
-pub(super) async fn register(
+///
+/// A clip never changes between the held-out set and another: what designers have seen results of is held out no more,
+/// and what is held out would be spent.
+pub(super) async fn register<E>(
     catalog: &dyn Catalog,
     blobs: &dyn Blobs,
     clips: &[Clip],
     set: &str,
-) -> Result<Vec<ClipEntry>, aiv1_store::Error> {
+) -> Result<Vec<ClipEntry>, E>
+where
+    E: From<Error> + From<aiv1_store::Error>,
+{
+    let known = if clips.is_empty() { Vec::new() } else { catalog.clips().await? };
+    for clip in clips {
+        let before = known.iter().find(|entry| entry.info.id == clip.info.id && entry.set != set);
+        if let Some(before) = before.filter(|entry| [set, &entry.set].contains(&ClipEntry::HELD_OUT)) {
+            let value = format!("{}, which is in the set {}", clip.info.name, before.set);
+            let bound = format!("a clip that is new to this lab, to be added to the set {set}");
+            return Err(Error::Request { what: "clip", value, bound }.into());
+        }
+    }
     let mut entries = Vec::with_capacity(clips.len());
     for clip in clips {
         let entry = ClipEntry { info: clip.info.clone(), set: set.to_owned() };
@@ -47,7 +62,7 @@ pub(crate) fn add(context: &Context, arguments: &AddClip) -> Result<(), OperateE
         let shutdown = shutdown.map_err(Error::file("listen to signals for", Path::new("the upload")))?;
         let store = store::open_or_make(chosen).await?;
         tokio::select! {
-            added = register(&*store.catalog, &*store.blobs, &opened, &arguments.set) => Ok(added?),
+            added = register::<OperateError>(&*store.catalog, &*store.blobs, &opened, &arguments.set) => added,
             () = shutdown.cancelled() => Err(OperateError::from(Error::Cancelled)),
         }
     });
@@ -93,7 +108,8 @@ mod tests {
     use std::sync::Arc;
 
     #[tokio::test]
-    async fn a_clip_that_the_disk_has_damaged_is_mended_when_it_is_named_again() {
+    async fn a_clip_that_the_disk_has_damaged_is_mended_when_it_is_named_again_and_what_was_open_is_never_held_out()
+     {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clip.y4m");
         let mut video = b"YUV4MPEG2 W32 H32 F10:1 Ip C420mpeg2\n".to_vec();
@@ -105,11 +121,17 @@ mod tests {
         let clip = Clip::open(&Ffmpeg::find().unwrap(), &file, &ClipOptions::default()).unwrap();
         let store = EmbeddedStore::open(folder.path(), Arc::new(SystemClock)).unwrap();
         let (catalog, blobs) = (store.catalog(), store.blobs(""));
-        register(&*catalog, &*blobs, std::slice::from_ref(&clip), ClipEntry::OPEN).await.unwrap();
+        let named = async |set: &str| {
+            register::<OperateError>(&*catalog, &*blobs, std::slice::from_ref(&clip), set).await
+        };
+        named(ClipEntry::OPEN).await.unwrap();
         let entry = open_set::<OperateError>(&*catalog).await.unwrap().remove(0);
         let key = BlobKey::object(ObjectKind::Clip, entry.file());
         std::fs::write(folder.path().join("blobs").join(key.path()), b"damaged").unwrap();
-        register(&*catalog, &*blobs, &[clip], ClipEntry::OPEN).await.unwrap();
+        named(ClipEntry::OPEN).await.unwrap();
         assert_eq!(blobs.get(&key, 1 << 20).await.unwrap().unwrap(), video);
+        let refused = named(ClipEntry::HELD_OUT).await.unwrap_err().to_string();
+        assert!(refused.contains("clip.y4m") && refused.contains("the set open"), "{refused}");
+        named("mine").await.unwrap();
     }
 }

@@ -1,11 +1,11 @@
 //! What the experiments of this lab have in common: settings, reference, the codecs to start from.
 
 use super::run;
-use crate::arguments::Measuring;
+use crate::arguments::{Designing, Measuring, Shares};
 use aiv1_lab::{Error, Lab};
 use aiv1_model::api::ClipEntry;
 use aiv1_model::{Limits, Settings};
-use aiv1_orchestrator::{StartingCodec, USUAL_REFERENCE};
+use aiv1_orchestrator::{Budget, Config, StartingCodec, USUAL_REFERENCE};
 use std::path::PathBuf;
 
 /// Codecs that the lab starts from when no others are named.
@@ -31,6 +31,14 @@ pub(super) fn settings(
     let settings = Settings { gop_frames, quality_indices, anchors, limits };
     settings.check()?;
     Ok(settings)
+}
+
+/// What the loop is told.
+pub(super) fn designing(designing: &Designing, settings: Settings) -> Config {
+    let Designing { experiments, per_day, seed, shares: Shares(shares), .. } = designing;
+    let [search_share, random_share, llm_share] = *shares;
+    let budget = Budget { per_run: *experiments, per_day: *per_day };
+    Config { seed: *seed, search_share, random_share, llm_share, budget, ..Config::new(settings) }
 }
 
 /// The anchor that the search improves on, which the terminal tells of.

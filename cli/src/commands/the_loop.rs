@@ -9,7 +9,7 @@ use crate::arguments::{Loop, Measuring};
 use crate::store::{self, Aws, OpenStore};
 use aiv1_lab::{Error, machine};
 use aiv1_model::Settings;
-use aiv1_orchestrator::{Budget, Config, Orchestrator, Stopped};
+use aiv1_orchestrator::{Config, Orchestrator, Stopped};
 use aiv1_store_aws::Parameters;
 use aiv1_worker::process;
 use std::path::Path;
@@ -31,10 +31,9 @@ pub(crate) fn run(context: &Context, arguments: &Loop) -> Result<(), OperateErro
         Ok::<_, OperateError>((shutdown, store, settings))
     })?;
     let lab = machine::lab(context.threads)?;
-    let codecs = question::starting_codecs(&lab, &arguments.codecs)?;
+    let codecs = question::starting_codecs(&lab, &arguments.designing.codecs)?;
     let ended = runtime.block_on(async {
-        let budget = Budget { per_run: arguments.experiments, per_day: arguments.per_day };
-        let config = Config { seed: arguments.seed, ahead: arguments.ahead, budget, ..Config::new(settings) };
+        let config = Config { ahead: arguments.ahead, ..question::designing(&arguments.designing, settings) };
         let OpenStore { catalog, blobs, clock, place, .. } = store;
         let the_loop = Orchestrator::new(catalog, blobs, clock, codecs, config)?;
         tracing::info!(place, "the loop runs");

@@ -69,7 +69,8 @@ fn start(context: &Context, arguments: &Up) -> Result<(), UpError> {
     let anchors = anchor_names(arguments.measuring.anchors.as_deref())?;
     let given = &arguments.clips;
     let opened = open_clips(&lab.ffmpeg, &given.clips, &given.options, &progress)?;
-    let codecs = question::starting_codecs(&lab, &arguments.codecs)?;
+    let held_out = open_clips(&lab.ffmpeg, &given.held_out, &given.options, &progress)?;
+    let codecs = question::starting_codecs(&lab, &arguments.designing.codecs)?;
     // Until here a signal only sets a flag.
     if progress.cancelled() {
         return Err(Error::Cancelled.into());
@@ -77,8 +78,8 @@ fn start(context: &Context, arguments: &Up) -> Result<(), UpError> {
     drop(progress);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| UpError::System { action: "start threads", source })?;
-    let ended =
-        runtime.block_on(Assembly { context, arguments, directory, lab, anchors, opened, codecs }.run());
+    let ended = runtime
+        .block_on(Assembly { context, arguments, directory, lab, anchors, opened, held_out, codecs }.run());
     // A compiler that still runs is not waited for: it is a confined child with a limit, and its result is not needed.
     runtime.shutdown_background();
     ended
@@ -92,12 +93,13 @@ struct Assembly<'a> {
     lab: Arc<Lab>,
     anchors: Vec<String>,
     opened: Vec<Clip>,
+    held_out: Vec<Clip>,
     codecs: Vec<StartingCodec>,
 }
 
 impl Assembly<'_> {
     async fn run(self) -> Result<(), UpError> {
-        let Self { context, arguments, directory, lab, anchors, opened, codecs } = self;
+        let Self { context, arguments, directory, lab, anchors, opened, held_out, codecs } = self;
         let shutdown = process::shutdown();
         let shutdown = shutdown.map_err(|source| UpError::System { action: "listen to signals", source })?;
         let address = arguments.listen;
@@ -113,7 +115,9 @@ impl Assembly<'_> {
         // Unless it is known where visitors come from, links stay on whatever address a visitor used.
         let (catalog, blobs) =
             (store.catalog(), store.blobs(arguments.public_url.as_deref().unwrap_or_default()));
-        clips::register(&*catalog, &*blobs, &opened, ClipEntry::OPEN).await?;
+        for (clips, set) in [(&opened, ClipEntry::OPEN), (&held_out, ClipEntry::HELD_OUT)] {
+            clips::register::<UpError>(&*catalog, &*blobs, clips, set).await?;
+        }
         let open_set = clips::open_set::<UpError>(&*catalog).await?;
         let settings = question::settings(&arguments.measuring, anchors, &open_set)?;
         let reference = question::reference(&settings);

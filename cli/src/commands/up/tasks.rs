@@ -3,9 +3,10 @@
 use super::directory::{DataDirectory, TokenFile};
 use super::{UpError, say};
 use crate::arguments::Up;
+use crate::commands::question;
 use aiv1_lab::Lab;
 use aiv1_model::Settings;
-use aiv1_orchestrator::{Budget, Config, Orchestrator, StartingCodec, Stopped};
+use aiv1_orchestrator::{Orchestrator, StartingCodec, Stopped};
 use aiv1_regenerate_video::Rebuilder;
 use aiv1_store::Catalog;
 use aiv1_store_embedded::EmbeddedStore;
@@ -106,8 +107,7 @@ pub(super) fn search(
     arguments: &Up,
     shutdown: &CancellationToken,
 ) -> Result<(), UpError> {
-    let budget = Budget { per_run: arguments.experiments, per_day: None };
-    let config = Config { seed: arguments.seed, budget, ..Config::new(settings) };
+    let config = question::designing(&arguments.designing, settings);
     let (catalog, blobs, clock) = (services.catalog.clone(), services.blobs.clone(), services.clock.clone());
     let the_loop = Orchestrator::new(catalog.clone(), blobs, clock, codecs, config).map_err(UpError::Loop)?;
     let (shutdown, exit_when_done) = (shutdown.clone(), arguments.exit_when_done);
