@@ -8,8 +8,8 @@ mod remote;
 mod store;
 mod table;
 
+use aiv1_worker::FetchError;
 use clap::Parser as _;
-use remote::FetchError;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

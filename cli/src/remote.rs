@@ -1,17 +1,11 @@
-//! An experiment of a running lab, fetched over HTTP: every file of its bundle, each held against the manifest.
+//! An experiment of a running lab, by the address of its page: fetched into a folder of its own.
 
 use aiv1_client::{Client, Error as ClientError};
 use aiv1_lab::{Error, Home, RunDirectory};
-use aiv1_model::{ExperimentId, Manifest};
-use aiv1_store::ObjectKind;
-use aiv1_worker::process;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
-
-/// Most files of a bundle.
-const MAX_FILES: usize = 2_000;
-/// Bytes of the disk that are left free.
-const KEEP_FREE: u64 = 1 << 30;
+use aiv1_model::ExperimentId;
+use aiv1_worker::{FetchError, fetch_bundle, process};
+use std::io;
+use std::path::PathBuf;
 
 /// A bundle that was fetched; its folder is gone once this is dropped.
 pub(crate) struct Fetched {
@@ -25,22 +19,13 @@ impl Fetched {
     }
 }
 
-/// Why a bundle could not be fetched.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
-    #[error(transparent)]
-    Lab(#[from] Error),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-}
-
 /// Whether an argument is an address rather than a path.
 pub(crate) fn is_address(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
 /// Fetches the bundle of the experiment whose page or API address this is.
-pub(crate) fn fetch(address: &str, home: &Home, say: &dyn Fn(&str)) -> Result<Fetched, FetchError> {
+pub(crate) fn fetch(address: &str, home: &Home, say: &(dyn Fn(&str) + Sync)) -> Result<Fetched, FetchError> {
     let (base, id) = split(address)?;
     let directory = home.scratch()?;
     let fetched = Fetched { directory };
@@ -50,71 +35,11 @@ pub(crate) fn fetch(address: &str, home: &Home, say: &dyn Fn(&str)) -> Result<Fe
     runtime.block_on(async {
         let client = Client::new(&base, None)?;
         tokio::select! {
-            done = bring(&client, &id, &folder, say) => done.map_err(|error| whose(error, address))?,
+            done = fetch_bundle(&client, &id, &folder, say) => done.map_err(|error| whose(error, address))?,
             stopped = stopped() => return Err(stopped.map_or_else(Error::file("listen to signals for", &folder), |()| Error::Cancelled).into()),
         }
         Ok(fetched)
     })
-}
-
-/// Writes the files and, once all of them are there, the manifest.
-async fn bring(
-    client: &Client,
-    id: &ExperimentId,
-    folder: &Path,
-    say: &dyn Fn(&str),
-) -> Result<(), FetchError> {
-    let (text, manifest) = client.manifest(id).await?;
-    fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-    let bytes = check(&manifest)?;
-    check_room(folder, bytes)?;
-    let mebibytes = bytes as f64 / f64::from(1 << 20);
-    say(&format!("fetching {id}: {} files, {mebibytes:.1} MiB", manifest.files.len()));
-    for entry in &manifest.files {
-        let to = folder.join(&entry.path);
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).map_err(Error::file("create", parent))?;
-        }
-        client.file(id, entry, &to).await?;
-    }
-    let to = folder.join(Manifest::FILE);
-    Ok(fs::write(&to, &text).map_err(Error::file("write", &to))?)
-}
-
-/// The bytes of all files of a manifest, if it may be a bundle's. Nothing is fetched before: a lab may be anybody's.
-fn check(manifest: &Manifest) -> Result<u64, ClientError> {
-    let refused = |reason| ClientError::Damaged { what: "the manifest".to_owned(), reason };
-    let files = manifest.files.len();
-    if files > MAX_FILES {
-        return Err(refused(format!("it has {files} files, but may have at most {MAX_FILES}")));
-    }
-    let mut bytes = 0_u64;
-    for entry in &manifest.files {
-        let path: String = entry.path.chars().take(100).collect();
-        let kind = ObjectKind::of_bundle_path(&entry.path).filter(|_| entry.has_plain_path());
-        let most = kind.ok_or_else(|| refused(format!("{path:?} is no path of a bundle")))?.max_bytes();
-        if entry.bytes > most {
-            let reason = format!("{path:?} has {} bytes, but may have at most {most}", entry.bytes);
-            return Err(refused(reason));
-        }
-        bytes = bytes.saturating_add(entry.bytes);
-    }
-    Ok(bytes)
-}
-
-/// A bundle must not fill the disk.
-fn check_room(folder: &Path, bytes: u64) -> Result<(), Error> {
-    let failed = Error::file("fetch the bundle into", folder);
-    let volume = match rustix::fs::statvfs(folder) {
-        Ok(volume) => volume,
-        Err(error) => return Err(failed(error.into())),
-    };
-    let free = volume.f_bavail.saturating_mul(volume.f_frsize);
-    if bytes.saturating_add(KEEP_FREE) <= free {
-        return Ok(());
-    }
-    let reason = format!("it has {bytes} bytes, {free} are free, and {KEEP_FREE} of them are to stay free");
-    Err(failed(io::Error::new(io::ErrorKind::StorageFull, reason)))
 }
 
 /// What a lab says and does not keep is told like a bundle that is none, not as something missing on this machine.
@@ -151,34 +76,6 @@ fn split(address: &str) -> Result<(String, ExperimentId), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aiv1_model::{Digest, ManifestEntry};
-
-    #[test]
-    fn a_hostile_manifest_is_refused_before_anything_is_fetched() {
-        let manifest = |files: &[(&str, u64)]| {
-            let entry = |(path, bytes): &(&str, u64)| ManifestEntry {
-                path: (*path).to_owned(),
-                bytes: *bytes,
-                sha256: Digest::of(b""),
-            };
-            let files = files.iter().map(entry).collect();
-            Manifest { format: Manifest::FORMAT.to_owned(), files }
-        };
-        let sound = manifest(&[("record.json", 1000), ("streams/a_24.aiv1", 5 << 30)]);
-        assert_eq!(check(&sound).unwrap(), (5 << 30) + 1000);
-        let full = check_room(Path::new("/"), u64::MAX).unwrap_err();
-        assert!(aiv1_lab::chain(&full).contains("of them are to stay free"), "{full}");
-        for path in
-            ["/etc/passwd", "../record.json", "streams/../../x.aiv1", "codec/.bashrc", "", "a\u{1b}[2J"]
-        {
-            let error = check(&manifest(&[(path, 1)])).unwrap_err().to_string();
-            assert!(error.contains("is no path of a bundle") && !error.contains('\u{1b}'), "{error}");
-        }
-        let huge = check(&manifest(&[("streams/a.aiv1", u64::MAX), ("streams/b.aiv1", u64::MAX)]));
-        assert!(huge.unwrap_err().to_string().contains("may have at most 5368709120"));
-        let many = vec![("record.json", 1); MAX_FILES + 1];
-        assert!(check(&manifest(&many)).unwrap_err().to_string().contains("at most 2000"));
-    }
 
     #[test]
     fn the_page_and_the_api_address_name_the_same_experiment() {

@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Threads to encode and decode with [`AIV1_WORKER_THREADS`]
     #[arg(long)]
     threads: Option<String>,
+    /// Published experiments derived again on one day [`AIV1_WORKER_AUDITS`]
+    #[arg(long)]
+    audits: Option<String>,
 }
 
 impl Arguments {
@@ -42,6 +45,7 @@ impl Arguments {
             (config::FREE_BYTES, &self.free_bytes),
             (config::LISTEN, &self.listen),
             (config::THREADS, &self.threads),
+            (config::AUDITS, &self.audits),
         ];
         flags.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
     }

@@ -34,9 +34,16 @@ pub const LISTEN: &str = "AIV1_WORKER_LISTEN";
 /// Threads to encode and decode with; default: as many as the machine has.
 pub const THREADS: &str = "AIV1_WORKER_THREADS";
 
+/// How many published experiments the lab's workers derive again on one day, all together, as far as this one knows; 0: it
+/// derives none. Default: 4.
+pub const AUDITS: &str = "AIV1_WORKER_AUDITS";
+
+/// [`AUDITS`], unless it is set.
+pub const USUAL_AUDITS: u32 = 4;
+
 /// Every variable that a worker reads, beside those of the lab it runs.
-pub const VARIABLES: [&str; 10] =
-    [URL, TOKEN, PARAMETERS, NAME, FOLDER, CLIP_BYTES, FREE_BYTES, LISTEN, THREADS, LOG];
+pub const VARIABLES: [&str; 11] =
+    [URL, TOKEN, PARAMETERS, NAME, FOLDER, CLIP_BYTES, FREE_BYTES, LISTEN, THREADS, AUDITS, LOG];
 
 /// What a worker is told.
 #[derive(Clone)]
@@ -53,6 +60,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// Address for `/health` and `/metrics`.
     pub listen: Option<SocketAddr>,
+    /// Experiments that the lab's workers derive again on one day.
+    pub audits_a_day: u32,
 }
 
 /// What the process around a worker is told.
@@ -116,6 +125,10 @@ impl Config {
             None => None,
             Some(value) => Some(value.parse().map_err(|_| wrong(LISTEN, &value, "an address with a port"))?),
         };
+        let audits_a_day = match text(AUDITS)? {
+            None => USUAL_AUDITS,
+            Some(value) => value.parse().map_err(|_| wrong(AUDITS, &value, "a number from 0 on"))?,
+        };
         let surroundings = Surroundings {
             clips: folder.join("clips"),
             bounds: Bounds { bytes: bytes(CLIP_BYTES, 20 << 30)?, keep_free: bytes(FREE_BYTES, 1 << 30)? },
@@ -132,6 +145,7 @@ impl Config {
             name: text(NAME)?.unwrap_or_else(default_name),
             folder,
             listen,
+            audits_a_day,
         };
         config.check()?;
         Ok((config, surroundings))
@@ -208,6 +222,7 @@ mod tests {
             refuse(CLIP_BYTES, "20G"),
             r#"AIV1_WORKER_CLIP_BYTES is "20G", but must be a number of bytes"#
         );
+        assert_eq!(refuse(AUDITS, "-1"), r#"AIV1_WORKER_AUDITS is "-1", but must be a number from 0 on"#);
         assert_eq!(
             refuse(LISTEN, "9000"),
             r#"AIV1_WORKER_LISTEN is "9000", but must be an address with a port"#

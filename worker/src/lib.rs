@@ -13,12 +13,15 @@
 //! - **In the cloud it is told by SSM** where the lab is and by which token it is known; the token is read again once it
 //!   is refused, so that tokens are replaced without touching a worker.
 //! - **Stopping gives back.** On shutdown the work is given back at once, while the run still winds down.
+//! - **Idle time verifies**: a worker without work derives published experiments again, see [`config::AUDITS`].
 //! - **No substitute clip, ever**: a clip is what its digests say, or the experiment fails as infrastructure.
 
 mod attempt;
+mod audit;
 mod clips;
 pub mod config;
 mod error;
+mod fetch;
 mod health;
 mod lease;
 mod metrics;
@@ -32,4 +35,5 @@ mod worker;
 pub use clips::{Bounds, CachedClip, ClipCache, ClipError};
 pub use config::Config;
 pub use error::Error;
+pub use fetch::{FetchError, fetch_bundle};
 pub use worker::Worker;

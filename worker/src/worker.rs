@@ -1,6 +1,7 @@
 //! [`Worker`]: claims work, one experiment at a time, until it is told to stop.
 
 use crate::attempt::{Attempt, Outcome, Surroundings};
+use crate::audit::Auditor;
 use crate::health::{self, Status};
 use crate::metrics::Metrics;
 use crate::{ClipCache, Config, Error};
@@ -94,6 +95,7 @@ impl Worker {
 
     async fn work(&self, shutdown: &CancellationToken) -> Result<(), Error> {
         let mut failed = 0;
+        let mut auditor = Auditor::new(self.config.audits_a_day);
         let mut refused = Refused::default();
         while !shutdown.is_cancelled() {
             // On a full disk every experiment would fail by the infrastructure's fault: claiming none loses none.
@@ -116,7 +118,10 @@ impl Worker {
             self.status.asked(claimed.is_ok());
             let given_up = refused.is_for_good(claimed.as_ref().err(), self.surroundings.renews_token);
             let ended = match claimed {
-                Ok(None) => None,
+                Ok(None) => {
+                    auditor.idle(&self.surroundings, &self.info, shutdown).await;
+                    None
+                }
                 Ok(Some(claim)) => Some(self.attempt(claim, shutdown).await),
                 Err(error) if given_up => return Err(error.into()),
                 Err(error) => {

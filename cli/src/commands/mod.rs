@@ -21,10 +21,10 @@ mod workers;
 
 use crate::arguments::{Arguments, ClipReading, Command};
 use crate::progress::Progress;
-use crate::remote::FetchError;
 use aiv1_lab::{Error, Home, Observer as _};
 use aiv1_model::ClipClass;
 use aiv1_video::{Clip, ClipOptions, Ffmpeg};
+use aiv1_worker::FetchError;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroUsize;

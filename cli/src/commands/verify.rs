@@ -3,8 +3,9 @@
 use super::{Context, OK, code};
 use crate::arguments::Verify;
 use crate::exit;
-use crate::remote::{self, FetchError, Fetched};
+use crate::remote::{self, Fetched};
 use aiv1_lab::{Bundle, Error, Verdict, VerifyOptions, machine};
+use aiv1_worker::FetchError;
 use serde_json::json;
 use std::process::ExitCode;
 

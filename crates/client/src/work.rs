@@ -5,7 +5,8 @@ use crate::http::{json, or_lost};
 use crate::{Client, Error, Retry};
 use aiv1_model::ExperimentId;
 use aiv1_model::api::{
-    Beat, Claim, ClaimRequest, Heartbeat, PhaseReport, ResultReport, UploadsAnswer, UploadsRequest,
+    Audit, AuditReport, AuditRequest, Beat, Claim, ClaimRequest, Heartbeat, PhaseReport, ResultReport,
+    UploadsAnswer, UploadsRequest,
 };
 use bytes::Bytes;
 use reqwest::{Response, StatusCode};
@@ -50,6 +51,22 @@ impl Client {
     /// Tells how the work ended.
     pub async fn result(&self, id: &ExperimentId, report: &ResultReport) -> Result<(), Error> {
         self.report(id, "result", text("the result", report)?, self.retry, CALL).await.map(drop)
+    }
+
+    /// Asks for a published experiment to derive again; `None` if there is none for this worker now.
+    pub async fn claim_audit(&self, request: &AuditRequest) -> Result<Option<Audit>, Error> {
+        let text = text("the request for an audit", request)?;
+        let response = self.post("ask for an audit", &["audits", "claim"], &text, |request| request).await?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        json("the audit", response, MAX_ANSWER).await.map(Some)
+    }
+
+    /// Tells what came of deriving an experiment again. Said once: each time is a line of the journal.
+    pub async fn report_audit(&self, id: &ExperimentId, report: &AuditReport) -> Result<(), Error> {
+        let text = text("the report of an audit", report)?;
+        self.post("report an audit", &["audits", id.as_str()], &text, |request| request).await.map(drop)
     }
 
     async fn report(

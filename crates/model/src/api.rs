@@ -5,7 +5,7 @@
 
 use crate::{
     BundleRef, ClipInfo, Counts, Digest, Experiment, ExperimentId, Failure, Manifest, Phase, PhaseRecord,
-    Submission, Summary,
+    Submission, Summary, VerifiedOutcome,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -245,6 +245,37 @@ pub struct ResultReport {
     pub holder: Holder,
     /// How it ended.
     pub result: WorkResult,
+}
+
+/// `POST /api/audits/claim`: a worker without work asks for a published experiment to derive again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditRequest {
+    /// Who asks.
+    pub worker: WorkerInfo,
+    /// With so many derived again today (UTC) there is none.
+    pub at_most_a_day: u32,
+}
+
+/// Answer: what to derive again, from nothing but its bundle and these clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Audit {
+    /// The experiment.
+    pub id: ExperimentId,
+    /// Its clips, in order.
+    pub clips: Vec<ClaimedClip>,
+}
+
+/// `POST /api/audits/{id}`: what came of it. What differs is retracted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditReport {
+    /// Name of the worker.
+    pub worker: String,
+    /// In one word.
+    pub outcome: VerifiedOutcome,
+    /// What differed or could not be checked; at most [`Action::MAX_TEXT_BYTES`](crate::Action::MAX_TEXT_BYTES).
+    pub detail: String,
 }
 
 /// `GET /api/experiments/{id}`.

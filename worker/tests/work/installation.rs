@@ -158,6 +158,7 @@ impl Installation {
             name: name.to_owned(),
             folder: self.folder.join("worker").join(name),
             listen: None,
+            audits_a_day: 0,
         }
     }
 

@@ -141,7 +141,8 @@ impl Assembly<'_> {
         }
 
         let mut tasks = JoinSet::new();
-        let workers = self::tasks::workers(arguments.workers, &lab, &directory, (&local, &tokens))?;
+        let workers =
+            self::tasks::workers(arguments.workers, &lab, &directory, (&local, &tokens), arguments.audits)?;
         let router = serve::router(&services, &store, &workers);
         // The site outlives the workers, which give their work back over it.
         let closing = CancellationToken::new();

@@ -66,6 +66,7 @@ pub(super) fn workers(
     lab: &Arc<Lab>,
     directory: &DataDirectory,
     (url, tokens): (&str, &TokenFile),
+    audits: u32,
 ) -> Result<Vec<(String, Worker)>, UpError> {
     let bounds = Bounds { bytes: CLIP_BYTES, keep_free: KEEP_FREE };
     let clips =
@@ -79,6 +80,7 @@ pub(super) fn workers(
             folder: directory.join("worker").join(&name),
             name: name.clone(),
             listen: None,
+            audits_a_day: audits,
         };
         let worker = Worker::new(config, lab.clone(), clips.clone()).map_err(UpError::Worker)?;
         Ok((name, worker))

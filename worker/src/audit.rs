@@ -1,0 +1,156 @@
+//! Audits: while there is no work, now and then, a published experiment is derived again from nothing but its bundle, and
+//! the lab is told what came of it. What differs is retracted there.
+
+use crate::attempt::Surroundings;
+use crate::fetch::fetch_bundle;
+use aiv1_client::Error as ClientError;
+use aiv1_lab::{Bundle, Error as LabError, RunDirectory, Stoppable, Verdict, VerifyOptions, chain};
+use aiv1_model::api::{Audit, AuditReport, AuditRequest, WorkerInfo};
+use aiv1_model::{Action, VerifiedOutcome};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A worker without work asks at most so often whether there is something to derive again.
+const PAUSE: Duration = Duration::from_mins(5);
+
+/// Most differences that a report spells out.
+const SPELLED_OUT: usize = 5;
+
+/// When to audit.
+#[derive(Debug)]
+pub(crate) struct Auditor {
+    /// Experiments that the lab's workers derive again on one day, all together; 0: none by this one.
+    a_day: u32,
+    next: Instant,
+}
+
+impl Auditor {
+    pub(crate) fn new(a_day: u32) -> Self {
+        Self { a_day, next: Instant::now() }
+    }
+
+    /// Audits one experiment, if it is time and the lab has one. Whatever goes wrong leaves the worker as it was.
+    pub(crate) async fn idle(&mut self, of: &Surroundings, info: &WorkerInfo, shutdown: &CancellationToken) {
+        if self.a_day == 0 || Instant::now() < self.next {
+            return;
+        }
+        let request = AuditRequest { worker: info.clone(), at_most_a_day: self.a_day };
+        let audited = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            audited = audit(of, &request) => audited,
+        };
+        self.next = Instant::now() + PAUSE;
+        match audited {
+            Ok(None) => {}
+            Ok(Some((audit, outcome))) => {
+                tracing::info!(worker = info.name, experiment = %audit.id, ?outcome, "derived again");
+            }
+            Err(error) => {
+                tracing::warn!(worker = info.name, error = chain(&error), "an audit came to nothing");
+            }
+        }
+    }
+}
+
+/// Why nothing was found out.
+#[derive(Debug, thiserror::Error)]
+enum AuditError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Fetch(#[from] crate::FetchError),
+    #[error(transparent)]
+    Clip(#[from] crate::ClipError),
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    #[error("the audit ended early")]
+    Panic(#[from] tokio::task::JoinError),
+}
+
+/// Tells the thread that derives to stop when nobody waits for it any more.
+struct StopOnDrop(Arc<Stoppable>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+async fn audit(
+    of: &Surroundings,
+    request: &AuditRequest,
+) -> Result<Option<(Audit, VerifiedOutcome)>, AuditError> {
+    let Surroundings { client, lab, clips, folder, .. } = of;
+    let Some(audit) = client.claim_audit(request).await? else { return Ok(None) };
+    let directory = RunDirectory::create(folder).map_err(LabError::file("use", folder))?;
+    let bundle = directory.join("bundle");
+    fetch_bundle(client, &audit.id, &bundle, &|_| {}).await?;
+    let mut opened = Vec::with_capacity(audit.clips.len());
+    for claimed in &audit.clips {
+        opened.push(clips.clip(client, &lab.ffmpeg, claimed).await?);
+    }
+    let (stop, lab) = (Arc::new(Stoppable::default()), lab.clone());
+    let _guard = StopOnDrop(stop.clone());
+    let derived = tokio::task::spawn_blocking(move || {
+        // They stay as long as they are read, and so does the folder.
+        let (_directory, opened) = (directory, opened);
+        let paths: Vec<PathBuf> = opened.iter().map(|cached| cached.clip.path().to_owned()).collect();
+        let bundle = Bundle::open(&bundle, &lab.home)?;
+        lab.verify(&bundle, &VerifyOptions { clips: paths, encode: false }, &*stop)
+    });
+    let (outcome, detail) = match derived.await? {
+        Ok(verdict) => told(&verdict),
+        // What came was no bundle: whether it is one where it is kept is not for this worker to say.
+        Err(error @ LabError::Bundle { .. }) => (VerifiedOutcome::Incomplete, chain(&error)),
+        Err(error) => return Err(error.into()),
+    };
+    let detail = detail[..detail.floor_char_boundary(Action::MAX_TEXT_BYTES)].to_owned();
+    let report = AuditReport { worker: request.worker.name.clone(), outcome, detail };
+    client.report_audit(&audit.id, &report).await?;
+    Ok(Some((audit, outcome)))
+}
+
+/// A verdict in one word and a sentence.
+fn told(verdict: &Verdict) -> (VerifiedOutcome, String) {
+    let listed = |texts: &mut dyn Iterator<Item = String>, count: usize| {
+        let more = (count > SPELLED_OUT).then(|| format!("and {} more", count - SPELLED_OUT));
+        texts.take(SPELLED_OUT).chain(more).collect::<Vec<_>>().join("; ")
+    };
+    let Verdict { differences, unchecked, .. } = verdict;
+    if !differences.is_empty() {
+        let text = listed(&mut differences.iter().map(ToString::to_string), differences.len());
+        (VerifiedOutcome::Differs, text)
+    } else if unchecked.is_empty() {
+        (VerifiedOutcome::Confirmed, String::new())
+    } else {
+        (VerifiedOutcome::Incomplete, listed(&mut unchecked.iter().cloned(), unchecked.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aiv1_lab::Difference;
+
+    #[test]
+    fn a_verdict_is_told_in_one_word_and_as_much_as_fits_a_sentence() {
+        let difference = |number: usize| Difference {
+            field: format!("points[{number}].bitrate"),
+            recorded: "1".to_owned(),
+            derived: "2".to_owned(),
+        };
+        let mut verdict = Verdict::default();
+        assert_eq!(told(&verdict), (VerifiedOutcome::Confirmed, String::new()));
+        verdict.unchecked.push("clip street is not at hand".to_owned());
+        assert_eq!(told(&verdict), (VerifiedOutcome::Incomplete, "clip street is not at hand".to_owned()));
+        verdict.differences = (0..7).map(difference).collect();
+        let (outcome, detail) = told(&verdict);
+        assert_eq!(outcome, VerifiedOutcome::Differs);
+        assert!(detail.contains("points[4].bitrate") && !detail.contains("points[5]"), "{detail}");
+        assert!(detail.ends_with("and 2 more"), "{detail}");
+    }
+}
