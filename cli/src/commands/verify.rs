@@ -4,19 +4,26 @@ use super::{Context, OK, code};
 use crate::arguments::Verify;
 use crate::exit;
 use crate::remote::{self, Fetched};
-use aiv1_lab::{Bundle, Error, Verdict, VerifyOptions, machine};
+use aiv1_lab::{Bundle, Error, Home, Verdict, Verifier, VerifyOptions, machine};
+use aiv1_video::Ffmpeg;
 use aiv1_worker::FetchError;
 use serde_json::json;
 use std::process::ExitCode;
 
 /// Exit 0, or the fields that differ.
 pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, FetchError> {
-    let lab = machine::lab(context.threads)?;
+    let lab = machine::lab(context.threads);
+    if arguments.encode
+        && let Err(error) = lab
+    {
+        return Err(error.into());
+    }
+    let home = Home::from_environment().map_err(Error::from)?;
     let progress = context.progress();
     let given = arguments.bundle.to_string_lossy();
     // Held until the end: what was fetched goes with it.
     let fetched = if remote::is_address(&given) {
-        match remote::fetch(&given, &lab.home, &|line| progress.say(line)) {
+        match remote::fetch(&given, &home, &|line| progress.say(line)) {
             Err(FetchError::Lab(error @ Error::Bundle { .. })) => {
                 drop(progress);
                 exit::report(&error);
@@ -28,7 +35,7 @@ pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, 
         None
     };
     let path = fetched.as_ref().map_or_else(|| arguments.bundle.clone(), Fetched::path);
-    let bundle = match Bundle::open(&path, &lab.home) {
+    let bundle = match Bundle::open(&path, &home) {
         Err(error @ Error::Bundle { .. }) => {
             drop(progress);
             exit::report(&error);
@@ -37,7 +44,16 @@ pub(crate) fn verify(context: &Context, arguments: &Verify) -> Result<ExitCode, 
         other => other?,
     };
     let options = VerifyOptions { clips: arguments.clips.clone(), encode: arguments.encode };
-    let verdict = lab.verify(&bundle, &options, &progress)?;
+    let verdict = if let Ok(lab) = &lab {
+        lab.verify(&bundle, &options, &progress)?
+    } else {
+        // With what there is: nothing but this program is enough to decode what was stored.
+        let (compiler, threads) = (machine::module_compiler(&home).map_err(Error::from)?, context.threads);
+        let (ffmpeg, builder) = (Ffmpeg::find().ok(), machine::builder(&home).ok());
+        let (ffmpeg, builder) = (ffmpeg.as_ref(), builder.as_ref());
+        let verifier = Verifier { home: &home, compiler: &compiler, threads, ffmpeg, builder, lab: None };
+        verifier.verify(&bundle, &options, &progress)?
+    };
     drop(progress);
     let id = &bundle.record().id;
     let Verdict { differences, unchecked, streams, measured, rebuilt, encoded } = &verdict;

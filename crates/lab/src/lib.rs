@@ -36,6 +36,6 @@ pub use error::Error;
 pub use experiment::{CARRIED_CLIP_BYTES, Lab, Published, Request, declaration};
 pub use home::{CACHE_VARIABLE, Home, NoHome};
 pub use observer::{Event, Observer, Silent, Stoppable};
-pub use rederive::{Difference, Verdict, VerifyOptions};
+pub use rederive::{Difference, Verdict, Verifier, VerifyOptions};
 pub use run_directory::RunDirectory;
 pub use toolchain::Toolchain;

@@ -20,10 +20,14 @@ pub fn find_toolchain(home: &Home) -> Result<Toolchain, Error> {
     Ok(Toolchain::find(&toolchain::Config::from_environment(home.root()))?)
 }
 
+/// What compiles codecs to modules.
+pub fn builder(home: &Home) -> Result<Builder, Error> {
+    Ok(Builder::new(find_toolchain(home)?, confine_helper(), home.modules()))
+}
+
 /// Everything an experiment needs, or the error that names what is missing.
 pub fn lab(threads: NonZeroUsize) -> Result<Lab, Error> {
     let home = Home::from_environment()?;
-    let toolchain = find_toolchain(&home)?;
-    let builder = Builder::new(toolchain, confine_helper(), home.modules());
+    let builder = builder(&home)?;
     Ok(Lab { ffmpeg: Ffmpeg::find()?, compiler: module_compiler(&home)?, builder, home, threads })
 }

@@ -44,6 +44,18 @@ async fn an_experiment_is_verified_over_http_from_another_directory() {
         let verdict = json(&output);
         assert_eq!((&verdict["id"], &verdict["streams"]), (&json!(id), &json!(4)), "{verdict:#}");
     }
+    // A machine that has nothing but the program: no ffmpeg, no compiler, no cache.
+    let mut bare = command(["--json", "verify"]);
+    bare.arg(lab.at(&format!("/blog/{id}")))
+        .current_dir(&elsewhere)
+        .env("PATH", elsewhere.join("no-programs"));
+    bare.env("AIV1_CACHE", folder.path().join("no-cache")).env_remove("AIV1_RUSTC");
+    let output = bare.output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    let verdict = json(&output);
+    assert_eq!((&verdict["streams"], &verdict["measured"]), (&json!(4), &json!(0)), "{verdict:#}");
+    assert_eq!(verdict["differences"], json!([]), "{verdict:#}");
+    assert!(verdict["unchecked"].to_string().contains("ffmpeg, which is not on this machine"), "{verdict:#}");
     let output = verify(lab.at("/blog/exp_0000000000000000"));
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("there is no experiment exp_0000000000000000"), "{}", said(&output));

@@ -2,7 +2,9 @@
 
 mod compare;
 
+use crate::Home;
 use crate::anchors;
+use crate::build::Builder;
 use crate::bundle::{Bundle, digest_of_file};
 use crate::error::{CANCELLED, Error, Failed};
 use crate::execution::{Codec, Stage};
@@ -10,11 +12,13 @@ use crate::experiment::{self, Deadline, Lab, Request};
 use crate::measure::measure;
 use crate::observer::{Event, Observer};
 use crate::verification::{decode_and_measure, decode_pass};
+use aiv1_decoder::ModuleCompiler;
 use aiv1_model::{AnchorPoint, ClipInfo, Digest, Fault, RatePoint, Record, Status, chain};
-use aiv1_video::{Clip, ClipOptions};
+use aiv1_video::{Clip, ClipOptions, Ffmpeg};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// A field that came out different.
@@ -61,7 +65,40 @@ pub struct VerifyOptions {
     pub encode: bool,
 }
 
+/// What bundles are derived again with. What is absent leaves something unchecked, which the verdict says: the program
+/// alone can decode every stream, and hold frames, rates, costs and savings against the record.
+#[derive(Clone, Copy, Debug)]
+pub struct Verifier<'a> {
+    /// Caches.
+    pub home: &'a Home,
+    /// Compiles modules to machine code, in a child.
+    pub compiler: &'a ModuleCompiler,
+    /// Threads to use.
+    pub threads: NonZeroUsize,
+    /// Reads clips and anchors: without it nothing is measured.
+    pub ffmpeg: Option<&'a Ffmpeg>,
+    /// Compiles codecs: without it the modules are taken as they lie in the bundle.
+    pub builder: Option<&'a Builder>,
+    /// All of a lab: without it nothing can be encoded again.
+    pub lab: Option<&'a Lab>,
+}
+
 impl Lab {
+    /// [`Verifier::verify`] with all that this lab has.
+    pub fn verify(
+        &self,
+        bundle: &Bundle,
+        options: &VerifyOptions,
+        observer: &dyn Observer,
+    ) -> Result<Verdict, Error> {
+        let Self { home, ffmpeg, builder, compiler, threads } = self;
+        let (ffmpeg, builder, lab) = (Some(ffmpeg), Some(builder), Some(self));
+        let verifier = Verifier { home, compiler, threads: *threads, ffmpeg, builder, lab };
+        verifier.verify(bundle, options, observer)
+    }
+}
+
+impl Verifier<'_> {
     /// Re-derives a bundle. Clips are taken from the bundle, or from `options` by the hash of their frames.
     ///
     /// Taken on trust are wall times, peak memory, the machine, and that the anchors' streams came from the command
@@ -74,7 +111,7 @@ impl Lab {
     ) -> Result<Verdict, Error> {
         let derived = bundle.record().clone();
         let (sources, verdict) = (BTreeMap::new(), Verdict::default());
-        let mut rederivation = Rederivation { lab: self, bundle, observer, derived, sources, verdict };
+        let mut rederivation = Rederivation { with: self, bundle, observer, derived, sources, verdict };
         // A child that the terminal interrupted as well fails in its own way: what was asked for counts.
         let cancelled = |error| if observer.cancelled() { Error::Cancelled } else { error };
         rederivation.all(options).map_err(cancelled)?;
@@ -84,7 +121,7 @@ impl Lab {
 
 /// One bundle on its way back to its figures.
 struct Rederivation<'a> {
-    lab: &'a Lab,
+    with: &'a Verifier<'a>,
     bundle: &'a Bundle,
     observer: &'a dyn Observer,
     derived: Record,
@@ -169,6 +206,12 @@ impl Rederivation<'_> {
     }
 
     fn find_sources(&mut self, given: &[PathBuf]) -> Result<(), Error> {
+        let Some(ffmpeg) = self.with.ffmpeg else {
+            let reason =
+                "nothing was measured: clips and anchors are read by ffmpeg, which is not on this machine";
+            self.verdict.unchecked.push(reason.to_owned());
+            return Ok(());
+        };
         for info in &mut self.derived.clips {
             let mut candidates = Vec::new();
             if let Some(path) = &info.source.bundled {
@@ -177,7 +220,7 @@ impl Rederivation<'_> {
             candidates.extend_from_slice(given);
             let options = ClipOptions { frame_limit: info.frame_limit, class: info.class };
             for path in candidates {
-                let clip = Clip::open(&self.lab.ffmpeg, &path, &options)?;
+                let clip = Clip::open(ffmpeg, &path, &options)?;
                 if clip.info.id == info.id {
                     info.format = clip.info.format;
                     info.frames = clip.info.frames;
@@ -207,7 +250,6 @@ impl Rederivation<'_> {
     /// Source and modules as they lie in the bundle; and the modules compiled from the source, where this toolchain is
     /// the recorded one.
     fn derive_modules(&mut self) -> Result<(), Error> {
-        let builder = &self.lab.builder;
         let codec = &mut self.derived.codec;
         let source = read(self.bundle, &format!("codec/{}.rs", codec.name))?;
         codec.source_sha256 = Digest::of(&source);
@@ -220,6 +262,12 @@ impl Rederivation<'_> {
         if codec.encoder.is_none() {
             return Ok(());
         }
+        let Some(builder) = self.with.builder else {
+            let reason =
+                "the modules were not compiled again: there is no Rust compiler for codecs on this machine";
+            self.verdict.unchecked.push(reason.to_owned());
+            return Ok(());
+        };
         let not_rebuilt = if codec.toolchain_sha256 != Some(builder.toolchain().id) {
             let recorded = codec.toolchain.as_deref().unwrap_or("an unknown toolchain");
             Some(format!(
@@ -245,7 +293,7 @@ impl Rederivation<'_> {
     fn load_codec(&mut self) -> Result<Codec, Error> {
         let (encoder, decoder) =
             (read(self.bundle, "codec/encoder.wasm")?, read(self.bundle, "codec/decoder.wasm")?);
-        let codec = Codec::load(&self.lab.compiler, &encoder, &decoder, &self.derived.settings.limits)?;
+        let codec = Codec::load(self.with.compiler, &encoder, &decoder, &self.derived.settings.limits)?;
         let declaration = codec.encoder.declaration().clone();
         self.derived.parameters = declaration.resolve(&self.derived.parameters)?;
         self.derived.codec.declaration = Some(declaration);
@@ -279,11 +327,11 @@ impl Rederivation<'_> {
     fn derive_point(&self, codec: &Codec, point: &mut RatePoint) -> Result<bool, Failed> {
         let file = self.bundle.file(&point.stream.path)?;
         let go_on = || if self.observer.cancelled() { Err(Error::Cancelled.into()) } else { Ok(()) };
-        let (threads, source) = (self.lab.threads, self.sources.get(&point.clip));
+        let (threads, source) = (self.with.threads, self.sources.get(&point.clip).zip(self.with.ffmpeg));
         let (header, pass) = match source {
-            Some(clip) => {
+            Some((clip, ffmpeg)) => {
                 let (header, pass, quality) =
-                    decode_and_measure(&codec.decoder, &file, clip, &self.lab.ffmpeg, threads, go_on)?;
+                    decode_and_measure(&codec.decoder, &file, clip, ffmpeg, threads, go_on)?;
                 point.quality = quality;
                 (header, pass)
             }
@@ -324,7 +372,11 @@ impl Rederivation<'_> {
 
     /// Encodes every clip at hand once more and compares the streams with the stored ones.
     fn encode_again(&mut self, codec: &Codec) -> Result<(), Error> {
-        let scratch = self.lab.home.scratch()?;
+        let Some(lab) = self.with.lab else {
+            self.verdict.unchecked.push("nothing was encoded again: that takes a whole lab".to_owned());
+            return Ok(());
+        };
+        let scratch = self.with.home.scratch()?;
         let request = Request {
             name: self.derived.codec.name.clone(),
             source: String::new(),
@@ -336,8 +388,7 @@ impl Rederivation<'_> {
             submitted: false,
         };
         let (folder, observer) = (scratch.path(), self.observer);
-        let stage =
-            Stage { lab: self.lab, codec, request: &request, folder, observer, deadline: Deadline::NONE };
+        let stage = Stage { lab, codec, request: &request, folder, observer, deadline: Deadline::NONE };
         for clip in self.sources.values() {
             experiment::check_gop(&clip.info, &request.settings)?;
             let streams = stage.encode_clip(clip).map_err(|failed| match failed.kind.as_str() {
@@ -358,7 +409,7 @@ impl Rederivation<'_> {
 
     fn derive_anchors(&mut self) -> Result<(), Error> {
         let indices: Vec<usize> = (0..self.derived.anchors.len()).collect();
-        let derived = crate::parallel::map(self.lab.threads, &indices, |index| {
+        let derived = crate::parallel::map(self.with.threads, &indices, |index| {
             let mut point = self.derived.anchors[*index].clone();
             match self.derive_anchor(&mut point) {
                 Ok(measured) => Ok((point, Ok(measured))),
@@ -395,8 +446,8 @@ impl Rederivation<'_> {
                 point.encode = encode;
             }
         }
-        let Some(clip) = self.sources.get(&point.clip) else { return Ok(false) };
-        let ffmpeg = &self.lab.ffmpeg;
+        let at_hand = self.sources.get(&point.clip).zip(self.with.ffmpeg);
+        let Some((clip, ffmpeg)) = at_hand else { return Ok(false) };
         let mut decoded = aiv1_video::decode_stream(ffmpeg, &file, &clip.info.format)?;
         point.quality = measure(&clip.info.format, &mut clip.reader(ffmpeg)?, &mut decoded, go_on)?;
         Ok(true)
