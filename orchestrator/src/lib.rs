@@ -14,6 +14,7 @@ mod config;
 mod designer;
 mod error;
 mod history;
+pub mod llm;
 mod orchestrator;
 mod predict;
 mod promotion;

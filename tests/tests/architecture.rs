@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("aiv1-regenerate-video", &["archive", "decoder", "lambda", "model", "playback", "store", "video"]),
     ("aiv1-housekeeping", &["lambda", "model", "store"]),
     ("aiv1-worker", &["client", "lab", "model", "store", "store-aws", "video"]),
-    ("aiv1-orchestrator", &["model", "store"]),
+    ("aiv1-orchestrator", &["client", "model", "store"]),
     (
         "aiv1-cli",
         &[
@@ -54,7 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("aiv1-fuzz", &["decoder", "model", "video"]),
+    ("aiv1-fuzz", &["decoder", "model", "orchestrator", "video"]),
     ("aiv1-tests", &["confine", "test-servers"]),
     ("aiv1-test-servers", &[]),
 ];
@@ -95,7 +95,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("optimizer", &["aiv1-orchestrator"]),
     ("plotters", &["aiv1-charts"]),
     ("maud", &["aiv1-dashboard-ssr"]),
-    ("reqwest", &["aiv1-client", "aiv1-tests"]),
+    ("reqwest", &["aiv1-client", "aiv1-orchestrator", "aiv1-tests"]),
     ("chromiumoxide", &["aiv1-tests"]),
     ("indicatif", &["aiv1-cli"]),
     ("clap", &["aiv1-cli", "aiv1-worker"]),

@@ -1,4 +1,4 @@
-//! One request and its answer: sent, bounded, and refused by name.
+//! One request and its answer: sent, bounded, and refused by name. What is public serves other clients of HTTP as well.
 
 use crate::Error;
 use bytes::{Bytes, BytesMut};
@@ -35,7 +35,7 @@ pub(crate) fn or_lost(error: Error) -> Error {
 }
 
 /// Reads an answer of at most `most` bytes.
-pub(crate) async fn body(what: &'static str, mut response: Response, most: u64) -> Result<Bytes, Error> {
+pub async fn body(what: &'static str, mut response: Response, most: u64) -> Result<Bytes, Error> {
     let too_large = || Error::TooLarge { what: what.to_owned(), most };
     if response.content_length().is_some_and(|length| length > most) {
         return Err(too_large());
@@ -73,12 +73,14 @@ async fn problem(response: Response) -> Error {
 }
 
 /// `Retry-After` in seconds; its other form, a date, is not waited for.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Text from the other side, fit to be shown: one line, bounded, nothing that a terminal obeys.
-pub(crate) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let shown = text.chars().map(|character| if character.is_control() { ' ' } else { character });
     shown.take(MAX_DETAIL).collect()
 }

@@ -14,7 +14,7 @@
 mod client;
 mod error;
 mod files;
-mod http;
+pub mod http;
 mod retry;
 mod token;
 mod work;
