@@ -92,6 +92,8 @@ fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Publ
                 "  failed in {phase}{} by the {fault}'s fault ({kind}): {message}",
                 place(record)
             ));
+            let aiv1_model::Diagnosis { category, severity, suggestion } = failure.into();
+            progress.tell(&format!("  {category}, {severity}: {suggestion}"));
             for line in exit::evidence(failure) {
                 progress.tell(&line);
             }

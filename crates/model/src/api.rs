@@ -4,8 +4,8 @@
 //! no longer the current one is refused with 409, so a late result can never overwrite a newer one.
 
 use crate::{
-    BundleRef, ClipInfo, Counts, Digest, Experiment, ExperimentId, Failure, Manifest, Phase, PhaseRecord,
-    Submission, Summary,
+    BundleRef, ClipInfo, Counts, Diagnosis, Digest, Experiment, ExperimentId, Failure, Manifest, Phase,
+    PhaseRecord, Submission, Summary,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -255,6 +255,18 @@ pub struct ExperimentAnswer {
     pub experiment: Experiment,
     /// The record of its bundle without per-frame series; they are in the bundle's `record.json`.
     pub record: Option<crate::Record>,
+    /// What its failure means, by rule. Computed for every answer and never stored; who reads one computes it again.
+    #[serde(skip_deserializing)]
+    pub diagnosis: Option<Diagnosis>,
+}
+
+impl ExperimentAnswer {
+    /// What is answered about an experiment.
+    #[must_use]
+    pub fn new(experiment: Experiment, record: Option<crate::Record>) -> Self {
+        let diagnosis = experiment.failure.as_ref().map(Diagnosis::from);
+        Self { experiment, record, diagnosis }
+    }
 }
 
 /// A fresh link.

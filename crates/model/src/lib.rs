@@ -12,6 +12,7 @@ mod bdrate;
 mod chain;
 mod clip;
 mod codec;
+mod diagnosis;
 mod digest;
 mod experiment;
 mod failure;
@@ -29,6 +30,7 @@ pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison
 pub use chain::chain;
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
 pub use codec::{CodecInfo, ModuleInfo};
+pub use diagnosis::{Category, Diagnosis, Severity};
 pub use digest::{Digest, DigestError, Hasher};
 pub use experiment::{
     Arm, Attention, BundleRef, Counts, DesignCost, Experiment, FailureSummary, Origin, Prediction,
