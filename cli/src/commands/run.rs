@@ -36,6 +36,8 @@ pub(crate) fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Error>
         results: arguments.out.clone(),
         again: arguments.again,
         submitted: false,
+        bar: None,
+        duplicate_of: Vec::new(),
     };
     let requests: Vec<Request<'_>> = sources.into_iter().map(request).collect();
     requests.iter().try_for_each(Request::check)?;

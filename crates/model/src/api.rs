@@ -4,8 +4,8 @@
 //! no longer the current one is refused with 409, so a late result can never overwrite a newer one.
 
 use crate::{
-    BundleRef, ClipInfo, Counts, Diagnosis, Digest, Experiment, ExperimentId, Failure, Manifest, Phase,
-    PhaseRecord, Submission, Summary,
+    Bar, BundleRef, ClipInfo, Counts, Diagnosis, Digest, Experiment, ExperimentId, Failure, KnownModules,
+    Manifest, Phase, PhaseRecord, Submission, Summary,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -146,6 +146,12 @@ pub struct Claim {
     pub clips: Vec<ClaimedClip>,
     /// The claim lapses this long after the last heartbeat, in seconds.
     pub lease_seconds: u64,
+    /// What the first clip must reach for the rest to be encoded.
+    #[serde(default)]
+    pub bar: Option<Bar>,
+    /// What was measured already: being the same once more is a failure.
+    #[serde(default)]
+    pub duplicate_of: Vec<KnownModules>,
 }
 
 /// The tokens of a text that has several, separated by commas or new lines: while one is replaced, both are in force.

@@ -9,6 +9,7 @@ pub mod legacy;
 
 mod anchor;
 mod bdrate;
+mod cascade;
 mod chain;
 mod clip;
 mod codec;
@@ -27,6 +28,7 @@ mod submission;
 
 pub use anchor::{AnchorEncode, AnchorPoint};
 pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison, Spread};
+pub use cascade::{Bar, KnownModules};
 pub use chain::chain;
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
 pub use codec::{CodecInfo, ModuleInfo};
