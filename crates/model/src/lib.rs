@@ -9,6 +9,7 @@ pub mod legacy;
 
 mod anchor;
 mod bdrate;
+mod canary;
 mod cascade;
 mod chain;
 mod clip;
@@ -28,6 +29,7 @@ mod submission;
 
 pub use anchor::{AnchorEncode, AnchorPoint};
 pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison, Spread};
+pub use canary::{CANARIES, Canary, CaughtBy};
 pub use cascade::{Bar, KnownModules};
 pub use chain::chain;
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
