@@ -212,6 +212,8 @@ impl Attempt {
                 results: directory.join("results"),
                 again: true,
                 submitted: true,
+                bar: claim.bar.clone(),
+                duplicate_of: claim.duplicate_of.clone(),
             };
             let Published { record, path, .. } = lab.run(&request, &*progress)?;
             Ok(Finished { status: record.status, bundle: path, directory })

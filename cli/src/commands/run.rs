@@ -36,6 +36,8 @@ pub(crate) fn run(context: &Context, arguments: &Run) -> Result<ExitCode, Error>
         results: arguments.out.clone(),
         again: arguments.again,
         submitted: false,
+        bar: None,
+        duplicate_of: Vec::new(),
     };
     let requests: Vec<Request<'_>> = sources.into_iter().map(request).collect();
     requests.iter().try_for_each(Request::check)?;
@@ -92,6 +94,8 @@ fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Publ
                 "  failed in {phase}{} by the {fault}'s fault ({kind}): {message}",
                 place(record)
             ));
+            let aiv1_model::Diagnosis { category, severity, suggestion } = failure.into();
+            progress.tell(&format!("  {category}, {severity}: {suggestion}"));
             for line in exit::evidence(failure) {
                 progress.tell(&line);
             }

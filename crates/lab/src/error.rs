@@ -121,6 +121,12 @@ impl Failed {
         self
     }
 
+    /// Notes the step at hand first among the evidence.
+    pub(crate) fn during(mut self, step: &str) -> Self {
+        self.evidence.insert(0, Evidence::new("step", step));
+        self
+    }
+
     pub(crate) fn into_failure(self, phase: Phase) -> Failure {
         let Self { fault, kind, message, clip, quality_index, evidence } = self;
         Failure { fault, phase, kind, message, clip, quality_index, evidence }

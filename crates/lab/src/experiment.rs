@@ -2,6 +2,7 @@
 
 use crate::anchors::{self, CachedPoint, measure_anchors};
 use crate::build::{Builder, BuiltCodec};
+use crate::cascade::{Executed, refuse_duplicate};
 use crate::error::{CANCELLED, Error, Failed};
 use crate::execution::{Codec, Stage};
 use crate::observer::{Event, Observer};
@@ -9,8 +10,8 @@ use crate::run_directory::RunDirectory;
 use crate::{Home, bundle};
 use aiv1_decoder::ModuleCompiler;
 use aiv1_model::{
-    ClipInfo, CodecInfo, Declaration, Digest, Fault, Limits, Machine, ModuleInfo, Parameters, Phase,
-    PhaseOutcome, PhaseRecord, RECORD_VERSION, Record, Settings, Status, Submission,
+    Bar, ClipInfo, CodecInfo, Declaration, Digest, Fault, KnownModules, Limits, Machine, ModuleInfo,
+    Parameters, Phase, PhaseOutcome, PhaseRecord, RECORD_VERSION, Record, Settings, Status, Submission,
 };
 use aiv1_video::{Clip, Ffmpeg};
 use flate2::Compression;
@@ -25,7 +26,8 @@ use std::time::{Duration, Instant};
 /// Source files up to this size travel in the bundle, so that it re-derives itself.
 pub const CARRIED_CLIP_BYTES: u64 = 64 << 20;
 
-const VALIDATION_LIMIT: Duration = Duration::from_mins(5);
+/// Beyond what the few calls of its checks may take by their own deadlines, short of each of them failing.
+const VALIDATION_LIMIT: Duration = Duration::from_mins(30);
 const EXECUTION_LIMIT: Duration = Duration::from_hours(6);
 const VERIFICATION_LIMIT: Duration = Duration::from_hours(2);
 
@@ -63,6 +65,10 @@ pub struct Request<'a> {
     pub again: bool,
     /// Whoever asked is not there to correct a parameter that the codec does not have: it ends in a failed record.
     pub submitted: bool,
+    /// What the first clip must reach for the rest to be encoded.
+    pub bar: Option<Bar>,
+    /// What was measured already: being the same once more is a failure.
+    pub duplicate_of: Vec<KnownModules>,
 }
 
 /// A bundle that is there.
@@ -89,14 +95,14 @@ impl Lab {
         match run.phases() {
             Ok(()) => {}
             // A child that the terminal interrupted as well fails in its own way: what was asked for counts.
-            Err(Ended::Failed(..)) if observer.cancelled() => return Err(Error::Cancelled),
-            Err(Ended::Known(published)) => return Ok(*published),
-            Err(Ended::Broken(error)) => return Err(error),
-            Err(Ended::Failed(failed, _)) if failed.kind == CANCELLED => return Err(Error::Cancelled),
-            Err(Ended::Failed(failed, phase)) if failed.fault == Fault::Infrastructure => {
+            Err((Stop::Failed(_), _)) if observer.cancelled() => return Err(Error::Cancelled),
+            Err((Stop::Known(published), _)) => return Ok(*published),
+            Err((Stop::Broken(error), _)) => return Err(*error),
+            Err((Stop::Failed(failed), _)) if failed.kind == CANCELLED => return Err(Error::Cancelled),
+            Err((Stop::Failed(failed), phase)) if failed.fault == Fault::Infrastructure => {
                 return Err(Error::Infrastructure { failure: Box::new(failed.into_failure(phase)) });
             }
-            Err(Ended::Failed(failed, phase)) => {
+            Err((Stop::Failed(failed), phase)) => {
                 run.record.status = Status::Failed;
                 run.record.failure = Some(failed.into_failure(phase));
             }
@@ -173,47 +179,39 @@ struct Run<'a> {
     record: Record,
 }
 
-/// Why the phases ended before the last.
-enum Ended {
-    Failed(Failed, Phase),
+/// Why a phase is the last.
+enum Stop {
+    Failed(Box<Failed>),
+    /// The question was answered before.
     Known(Box<Published>),
     /// What was asked for makes no sense, or what is published already is damaged.
-    Broken(Error),
+    Broken(Box<Error>),
+}
+
+impl<E: Into<Failed>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(Box::new(error.into()))
+    }
 }
 
 impl Run<'_> {
-    fn phases(&mut self) -> Result<(), Ended> {
-        self.create_folders().map_err(|error| Ended::Failed(error.into(), Phase::Validation))?;
+    fn phases(&mut self) -> Result<(), (Stop, Phase)> {
+        let request = self.request;
         let prepared = self.phase(Phase::Validation, None, Some(VALIDATION_LIMIT), Self::validate)?;
-        self.resolve(&prepared)?;
-        match self.known() {
-            Ok(None) => {}
-            Ok(Some(published)) => return Err(Ended::Known(Box::new(published))),
-            Err(error) => return Err(Ended::Broken(error)),
-        }
-        let frames: u64 = self.request.clips.iter().map(|clip| clip.info.frames).sum();
-        let anchor_frames =
-            self.request.clips.iter().map(|clip| clip.info.frames * self.anchor_steps()).sum();
+        let frames: u64 = request.clips.iter().map(|clip| clip.info.frames).sum();
+        let anchor_frames = request.clips.iter().map(|clip| clip.info.frames * self.anchor_steps()).sum();
         self.phase(Phase::Deployment, Some(anchor_frames), None, Self::deploy)?;
-        let points = frames * self.request.settings.quality_indices.len() as u64;
-        let streams =
-            self.phase(Phase::Execution, Some(points), Some(EXECUTION_LIMIT), |run, deadline| {
-                let stage = run.stage(&prepared, deadline);
-                let encode = |clip| stage.encode_clip(clip).map(|streams| (clip, streams));
-                run.request.clips.iter().map(encode).collect::<Result<Vec<_>, _>>()
-            })?;
-        self.phase(Phase::Verification, Some(points), Some(VERIFICATION_LIMIT), |run, deadline| {
-            for (clip, stream) in
-                streams.iter().flat_map(|(clip, streams)| streams.iter().map(move |one| (clip, one)))
-            {
-                let point = run.stage(&prepared, deadline).verify_point(clip, stream);
-                run.record
-                    .points
-                    .push(point.map_err(|failed| failed.at(clip.info.id, stream.quality_index))?);
-            }
-            Ok(())
-        })?;
+        let points = frames * request.settings.quality_indices.len() as u64;
+        let execute = |run: &mut Self, deadline| {
+            Ok(run.stage(&prepared, deadline).encode_clips(&run.record.anchors)?)
+        };
+        let executed = self.phase(Phase::Execution, Some(points), Some(EXECUTION_LIMIT), execute)?;
+        let verify = |run: &mut Self, deadline| run.verify(&prepared, &executed, deadline);
+        self.phase(Phase::Verification, Some(points), Some(VERIFICATION_LIMIT), verify)?;
         self.phase(Phase::Analysis, None, None, |run, _| {
+            if let Some(below) = executed.below {
+                return Err(below.into());
+            }
             run.record.comparisons = aiv1_quality::comparisons(&run.record.points, &run.record.anchors);
             run.record.set = aiv1_quality::compare_set(&run.record.comparisons);
             run.record.status = Status::Successful;
@@ -226,12 +224,15 @@ impl Run<'_> {
         phase: Phase,
         frames: Option<u64>,
         limit: Option<Duration>,
-        work: impl FnOnce(&mut Self, Deadline) -> Result<T, Failed>,
-    ) -> Result<T, Ended> {
+        work: impl FnOnce(&mut Self, Deadline) -> Result<T, Stop>,
+    ) -> Result<T, (Stop, Phase)> {
         let started_at = Timestamp::now();
         self.observer.event(&Event::PhaseStarted { phase, frames });
         let result = work(self, Deadline::after(limit));
-        let outcome = if result.is_ok() { PhaseOutcome::Completed } else { PhaseOutcome::Failed };
+        let outcome = match result {
+            Ok(_) | Err(Stop::Known(_)) => PhaseOutcome::Completed,
+            Err(Stop::Failed(_) | Stop::Broken(_)) => PhaseOutcome::Failed,
+        };
         self.observer.event(&Event::PhaseEnded { phase, outcome });
         let limit_ms = limit.map(|limit| limit.as_millis() as u64);
         self.record.phases.push(PhaseRecord {
@@ -241,7 +242,20 @@ impl Run<'_> {
             limit_ms,
             outcome,
         });
-        result.map_err(|failed| Ended::Failed(failed, phase))
+        result.map_err(|stop| (stop, phase))
+    }
+
+    fn verify(&mut self, codec: &Codec, executed: &Executed, deadline: Deadline) -> Result<(), Stop> {
+        // Under a bar the first clip's points were measured before the rest was encoded, from the same stored bytes.
+        self.record.points.clone_from(&executed.measured);
+        let known = usize::from(!executed.measured.is_empty());
+        for (clip, streams) in self.request.clips.iter().zip(&executed.streams).skip(known) {
+            for stream in streams {
+                let point = self.stage(codec, deadline).verify_point(clip, stream)?;
+                self.record.points.push(point);
+            }
+        }
+        Ok(())
     }
 
     fn stage<'a>(&'a self, codec: &'a Codec, deadline: Deadline) -> Stage<'a> {
@@ -255,8 +269,10 @@ impl Run<'_> {
         write(&codec.join(format!("{}.rs", self.request.name)), self.request.source.as_bytes())
     }
 
-    fn validate(&mut self, deadline: Deadline) -> Result<Codec, Failed> {
+    /// Source to modules, and the steps of the cascade that need no clip or a few frames of one.
+    fn validate(&mut self, deadline: Deadline) -> Result<Codec, Stop> {
         let request = self.request;
+        self.create_folders()?;
         self.observer.event(&Event::Working(&format!("compiling {}", request.name)));
         let built = self.lab.builder.build(&request.name, &request.source)?;
         self.keep_modules(&built)?;
@@ -265,20 +281,30 @@ impl Run<'_> {
         let codec = Codec::load(&self.lab.compiler, &built.encoder, &built.decoder, limits)?;
         deadline.check(self.observer)?;
         self.record.codec.declaration = Some(codec.encoder.declaration().clone());
+        self.resolve(&codec)?;
+        if let Some(published) = self.known().map_err(|error| Stop::Broken(Box::new(error)))? {
+            return Err(Stop::Known(Box::new(published)));
+        }
+        let (encoder, decoder) = (Digest::of(&built.encoder), Digest::of(&built.decoder));
+        refuse_duplicate(&request.duplicate_of, encoder, decoder, &self.record.parameters)?;
+        let stage = self.stage(&codec, deadline);
+        stage.check_contract()?;
+        if let Some(first) = request.clips.first() {
+            stage.trial(first)?;
+        }
         Ok(codec)
     }
 
     /// Checks the parameters that were asked for. A wrong one is the asker's mistake and no finding about the codec; but
     /// who submitted the experiment is not there any more, and reads of it in the record.
-    fn resolve(&mut self, codec: &Codec) -> Result<(), Ended> {
+    fn resolve(&mut self, codec: &Codec) -> Result<(), Stop> {
         let request = self.request;
         match codec.encoder.declaration().resolve(&request.parameters) {
             Ok(parameters) => self.record.parameters = parameters,
             Err(error) if request.submitted => {
-                let failed = Failed::new(Fault::Candidate, "parameters", error.to_string());
-                return Err(Ended::Failed(failed, Phase::Validation));
+                return Err(Failed::new(Fault::Candidate, "parameters", error.to_string()).into());
             }
-            Err(error) => return Err(Ended::Broken(error.into())),
+            Err(error) => return Err(Stop::Broken(Box::new(error.into()))),
         }
         Ok(())
     }
@@ -297,7 +323,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn deploy(&mut self, _: Deadline) -> Result<(), Failed> {
+    fn deploy(&mut self, _: Deadline) -> Result<(), Stop> {
         for (index, clip) in self.request.clips.iter().enumerate() {
             let lab = self.lab;
             let anchors = &self.request.settings.anchors;
@@ -383,6 +409,13 @@ impl Request<'_> {
         self.submission().check()?;
         for clip in self.clips {
             check_gop(&clip.info, &self.settings)?;
+        }
+        if let Some(Bar { anchor, bd_rate_at_most }) = &self.bar
+            && !(self.settings.anchors.contains(anchor) && bd_rate_at_most.is_finite())
+        {
+            let value = format!("{bd_rate_at_most} % against {anchor:?}");
+            let bound = format!("finite, against one of {:?}", self.settings.anchors);
+            return Err(Error::request("bar", value, bound));
         }
         check_settings(&self.settings)
     }

@@ -17,6 +17,7 @@ pub mod toolchain;
 
 mod anchors;
 mod bundle;
+mod cascade;
 mod error;
 mod execution;
 mod experiment;
@@ -32,6 +33,7 @@ pub use aiv1_model::chain;
 pub use anchors::{ANCHORS, Anchor, CachedPoint, default_anchors, find as find_anchor, measure_anchors};
 pub use build::{BuildError, Builder, BuiltCodec};
 pub use bundle::{Bundle, RECORD};
+pub use cascade::TRIAL_FRAMES;
 pub use error::Error;
 pub use experiment::{CARRIED_CLIP_BYTES, Lab, Published, Request, declaration};
 pub use home::{CACHE_VARIABLE, Home, NoHome};

@@ -1,12 +1,13 @@
 //! Verification: what was stored is decoded twice by fresh instances that see nothing but those bytes, and measured.
 
 use crate::bundle::digest_of_file;
+use crate::cascade::same;
 use crate::error::{Error, Failed};
 use crate::execution::{Stage, WrittenStream};
 use crate::observer::Event;
 use aiv1_decoder::stream::{Header, Reader};
 use aiv1_decoder::{DecodeRange, DecodedGop, Decoder, Delivery, decode_stream};
-use aiv1_model::{Cost, Digest, Fault, Hasher, Quality, RatePoint, StreamInfo};
+use aiv1_model::{Cost, Digest, Hasher, Quality, RatePoint, StreamInfo};
 use aiv1_quality::Measurer;
 use aiv1_video::{Clip, Ffmpeg, Gop};
 use std::fs::{self, File};
@@ -30,6 +31,10 @@ pub(crate) struct DecodePass {
 impl Stage<'_> {
     /// Decodes one written stream twice and measures it.
     pub(crate) fn verify_point(&self, clip: &Clip, stream: &WrittenStream) -> Result<RatePoint, Failed> {
+        self.measure_point(clip, stream).map_err(|failed| failed.at(clip.info.id, stream.quality_index))
+    }
+
+    fn measure_point(&self, clip: &Clip, stream: &WrittenStream) -> Result<RatePoint, Failed> {
         let (info, index) = (&clip.info, stream.quality_index);
         let file = self.folder.join(&stream.path);
         self.observer
@@ -40,13 +45,8 @@ impl Stage<'_> {
             decode_and_measure(decoder, &file, clip, &self.lab.ffmpeg, threads, || self.go_on())?;
         let (_, second) = decode_pass(decoder, &file, threads, |_| self.go_on())?;
         self.observer.event(&Event::Advanced { frames: first.frames });
-        if (first.decoded_sha256, first.fuel) != (second.decoded_sha256, second.fuel) {
-            let message = format!(
-                "two decodes of the same stored bytes differ: frames {} with {} fuel, then {} with {}",
-                first.decoded_sha256, first.fuel, second.decoded_sha256, second.fuel
-            );
-            return Err(Failed::new(Fault::Candidate, "not_deterministic", message));
-        }
+        let (one, two) = ((first.decoded_sha256, first.fuel), (second.decoded_sha256, second.fuel));
+        same("decodes of the stored bytes", &one, &two)?;
         let bytes = fs::metadata(&file).map_err(Error::file("read", &file))?.len();
         Ok(RatePoint {
             clip: info.id,

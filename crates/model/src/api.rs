@@ -4,8 +4,8 @@
 //! no longer the current one is refused with 409, so a late result can never overwrite a newer one.
 
 use crate::{
-    BundleRef, ClipInfo, Counts, Digest, Experiment, ExperimentId, Failure, Manifest, Phase, PhaseRecord,
-    Submission, Summary, VerifiedOutcome,
+    Bar, BundleRef, ClipInfo, Counts, Diagnosis, Digest, Experiment, ExperimentId, Failure, KnownModules,
+    Manifest, Phase, PhaseRecord, Submission, Summary, VerifiedOutcome,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -146,6 +146,12 @@ pub struct Claim {
     pub clips: Vec<ClaimedClip>,
     /// The claim lapses this long after the last heartbeat, in seconds.
     pub lease_seconds: u64,
+    /// What the first clip must reach for the rest to be encoded.
+    #[serde(default)]
+    pub bar: Option<Bar>,
+    /// What was measured already: being the same once more is a failure.
+    #[serde(default)]
+    pub duplicate_of: Vec<KnownModules>,
 }
 
 /// The tokens of a text that has several, separated by commas or new lines: while one is replaced, both are in force.
@@ -286,6 +292,18 @@ pub struct ExperimentAnswer {
     pub experiment: Experiment,
     /// The record of its bundle without per-frame series; they are in the bundle's `record.json`.
     pub record: Option<crate::Record>,
+    /// What its failure means, by rule. Computed for every answer and never stored; who reads one computes it again.
+    #[serde(skip_deserializing)]
+    pub diagnosis: Option<Diagnosis>,
+}
+
+impl ExperimentAnswer {
+    /// What is answered about an experiment.
+    #[must_use]
+    pub fn new(experiment: Experiment, record: Option<crate::Record>) -> Self {
+        let diagnosis = experiment.failure.as_ref().map(Diagnosis::from);
+        Self { experiment, record, diagnosis }
+    }
 }
 
 /// A fresh link.

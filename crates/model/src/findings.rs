@@ -40,7 +40,8 @@ pub struct UnderMegabit {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Findings {
-    /// The saving against the strongest anchor: the least favourable of the PSNR-Y savings. Absent unless one is stated
+    /// The saving against the strongest anchor: the least favourable of those at equal PSNR-Y and at equal PSNR-YUV, since a
+    /// codec that forsakes chroma saves bits that luma does not miss. Absent unless all are stated that were compared,
     /// against every anchor that was asked for, on every clip: leaving out a strong one would flatter.
     pub headline: Option<Saving>,
     /// Against every anchor, for every metric, where stated.
@@ -69,12 +70,16 @@ impl Findings {
         });
         let savings: Vec<Saving> = stated.collect();
         // Of the savings that can be stated the least favourable is worth nothing while a stronger anchor's was refused.
+        let counts = |anchor: &String, metric: Metric| {
+            metric != Metric::SsimY && record.settings.anchors.contains(anchor)
+        };
         let whole: Vec<&Saving> = savings
             .iter()
-            .filter(|saving| saving.metric == Metric::PsnrY && saving.refused == 0)
-            .filter(|saving| record.settings.anchors.contains(&saving.anchor))
+            .filter(|saving| saving.refused == 0 && counts(&saving.anchor, saving.metric))
             .collect();
-        let against_all = whole.len() == record.settings.anchors.len();
+        let compared = record.set.iter().filter(|set| counts(&set.anchor, set.metric)).count();
+        let on_luma = whole.iter().filter(|saving| saving.metric == Metric::PsnrY).count();
+        let against_all = whole.len() == compared && on_luma == record.settings.anchors.len();
         let strongest = whole.into_iter().max_by(|one, other| one.bd_rate.total_cmp(&other.bd_rate));
         let most = |cost: fn(&crate::Cost) -> f64| {
             record.points.iter().map(|point| cost(&point.cost)).reduce(f64::max)

@@ -9,9 +9,12 @@ pub mod legacy;
 
 mod anchor;
 mod bdrate;
+mod canary;
+mod cascade;
 mod chain;
 mod clip;
 mod codec;
+mod diagnosis;
 mod digest;
 mod experiment;
 mod failure;
@@ -26,9 +29,12 @@ mod submission;
 
 pub use anchor::{AnchorEncode, AnchorPoint};
 pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison, Spread};
+pub use canary::{CANARIES, Canary, CaughtBy};
+pub use cascade::{Bar, KnownModules};
 pub use chain::chain;
 pub use clip::{ClipClass, ClipInfo, ColorInfo, Conversion, FrameRate, SourceFile, VideoFormat};
 pub use codec::{CodecInfo, ModuleInfo};
+pub use diagnosis::{Category, Diagnosis, Severity};
 pub use digest::{Digest, DigestError, Hasher};
 pub use experiment::{
     Arm, Attention, BundleRef, Counts, DesignCost, Experiment, FailureSummary, Origin, Prediction,

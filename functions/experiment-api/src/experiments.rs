@@ -75,7 +75,7 @@ pub(crate) async fn find(services: &Services, id: &ExperimentId) -> Result<Exper
     let experiment =
         services.catalog.experiment(id).await?.ok_or_else(|| StoreError::NoExperiment(id.clone()))?;
     let record = if experiment.bundle.is_some() { services.catalog.record(id).await? } else { None };
-    Ok(ExperimentAnswer { experiment, record })
+    Ok(ExperimentAnswer::new(experiment, record))
 }
 
 async fn page(services: &Services, query: &StoreQuery) -> Result<ExperimentList, Problem> {

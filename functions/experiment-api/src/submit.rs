@@ -21,7 +21,7 @@ pub(crate) async fn post(
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/api/experiments/{}", experiment.id);
     let answer = if created {
-        ExperimentAnswer { experiment, record: None }
+        ExperimentAnswer::new(experiment, None)
     } else {
         find(&services, &experiment.id).await?
     };

@@ -386,6 +386,8 @@ impl Rederivation<'_> {
             results: scratch.path().to_owned(),
             again: true,
             submitted: false,
+            bar: None,
+            duplicate_of: Vec::new(),
         };
         let (folder, observer) = (scratch.path(), self.observer);
         let stage = Stage { lab, codec, request: &request, folder, observer, deadline: Deadline::NONE };

@@ -123,6 +123,7 @@ async fn a_failure_says_whose_it_is_where_it_happened_and_what_shows_it() {
     let page = site.page(&format!("/blog/{}", ids.failed)).await;
     assert_eq!(page.text("h1"), "transform failed in execution: trap");
     assert_eq!(page.text("#failure .lead"), "The codec’s own fault, in execution: trap");
+    assert!(page.text("#failure .diagnosis").starts_with("runtime error, high: Find the panic"));
     assert_eq!(page.texts("#failure .evidence figcaption"), ["Evidence: panic", "Evidence: backtrace"]);
     assert!(page.text("#failure > p").contains("on juggle at quality index 16"));
     assert!(page.all("#after, #points, #look").is_empty());

@@ -2,7 +2,7 @@
 
 use super::Shown;
 use crate::text;
-use aiv1_model::{Digest, Evidence, Fault};
+use aiv1_model::{Diagnosis, Digest, Evidence, Fault};
 use maud::{Markup, html};
 
 /// Most pieces of evidence shown.
@@ -19,6 +19,7 @@ pub(super) fn section(shown: &Shown) -> Markup {
             div.failure {
                 p.lead { (text::fault(failure.fault)) ", in " (failure.phase) ": " code { (text::name(&failure.kind)) } }
                 p { bdi { (text::plain(&failure.message, 1024)) } }
+                (diagnosis(&Diagnosis::from(failure)))
                 p.hint { (meaning(failure.fault)) }
             }
             @if let Some(whole) = whole {
@@ -33,6 +34,14 @@ pub(super) fn section(shown: &Shown) -> Markup {
             } @else {
                 p.hint { "Nothing was published, so there is no further evidence." }
             }
+        }
+    }
+}
+
+fn diagnosis(diagnosis: &Diagnosis) -> Markup {
+    html! {
+        p.diagnosis {
+            b { (diagnosis.category.as_str().replace('_', " ")) ", " (diagnosis.severity) ":" } " " (diagnosis.suggestion)
         }
     }
 }
