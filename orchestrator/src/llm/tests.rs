@@ -310,7 +310,7 @@ async fn an_answer_that_never_ends_is_given_up_at_the_deadline() {
         Body::from_stream(begun.chain(futures_util::stream::pending())).into_response()
     };
     let (url, asked) = serve(vec![endless]).await;
-    let config = Config { deadline: Duration::from_millis(200), ..config(Provider::Anthropic, &url) };
+    let config = Config { deadline: Duration::from_millis(500), ..config(Provider::Anthropic, &url) };
     let error = ask(config).await.unwrap_err();
     assert!(matches!(error, DesignError::Lost { .. }), "{error}");
     assert_eq!(asked.lock().unwrap().len(), 1, "it may have been paid for");
