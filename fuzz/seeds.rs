@@ -1,4 +1,4 @@
-//! Writes the good files that fuzzing starts from: `seeds stream FOLDER`, `seeds module FOLDER`. It is built as a fuzz
+//! Writes the good files that fuzzing starts from: `seeds stream FOLDER`, and so on. It is built as a fuzz
 //! target, since the instrumented crates want libFuzzer's runtime, and leaves before anything is fuzzed.
 #![no_main]
 #![allow(unreachable_code, reason = "it leaves before the macro's own code goes on")]
@@ -24,6 +24,7 @@ fn write_seeds() -> Result<(), Box<dyn Error>> {
     let files = match target.as_str() {
         "stream" => streams()?,
         "module" => modules()?,
+        "reply" => replies(),
         other => return Err(format!("no seeds for {other}").into()),
     };
     for (number, bytes) in files.iter().enumerate() {
@@ -49,6 +50,18 @@ fn streams() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         files.extend([0, 1].map(|how| [&[how], bytes.as_slice()].concat()));
     }
     Ok(files)
+}
+
+/// Each kind of change that a model may propose, and one that is cut off.
+fn replies() -> Vec<Vec<u8>> {
+    let head = "### RATIONALE\nFiner.\n### PREDICTION\n{\"bd_rate\": -2.5, \"decode_fuel_per_pixel\": null}\n### NAME\nfiner\n\
+                ### PARAMETERS\n```json\n{\"radius\": 8, \"mode\": \"fast\", \"on\": true, \"lambda\": 0.5}\n```\n";
+    let source = "### SOURCE\n````rust\nfn step<'a>() -> char { /* ``` */ '\"' } // r#\"\"#\n````\n";
+    let edits = "### EDITS\n```\n<<<<<<< SEARCH\nfn step() -> u8 { 1 }\n=======\nfn step() -> u8 { 2 }\n>>>>>>> REPLACE\n\
+                 <<<<<<< SEARCH\nfn other() {}\n=======\n>>>>>>> REPLACE\n```\n";
+    [source, edits, "### SOURCE\n```rust\nfn step() {"]
+        .map(|change| format!("{head}{change}").into_bytes())
+        .to_vec()
 }
 
 fn modules() -> Result<Vec<Vec<u8>>, wat::Error> {

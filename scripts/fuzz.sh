@@ -5,7 +5,7 @@ set -eu
 seconds=${1:?usage: scripts/fuzz.sh SECONDS [TARGET...]}
 shift
 root=$(cd "$(dirname "$0")/.." && pwd)
-[ $# -gt 0 ] || set -- stream module
+[ $# -gt 0 ] || set -- stream module reply
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 # Only our own crates are instrumented, and kept apart from the plain ones; the dependencies are those of every other
 # development build, since selecting the whole workspace gives them the same features.
@@ -13,7 +13,7 @@ RUSTC_WORKSPACE_WRAPPER=$root/fuzz/rustc.sh
 export CARGO_TARGET_DIR RUSTC_WORKSPACE_WRAPPER
 
 cargo build --quiet --manifest-path "$root/Cargo.toml" --locked --workspace \
-    --bin fuzz-stream --bin fuzz-module --bin fuzz-seeds
+    --bin fuzz-stream --bin fuzz-module --bin fuzz-reply --bin fuzz-seeds
 bin=$CARGO_TARGET_DIR/debug
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT

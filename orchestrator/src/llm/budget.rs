@@ -58,7 +58,7 @@ impl Budget {
 }
 
 /// An amount for people.
-fn dollars(micro: u64) -> String {
+pub(super) fn dollars(micro: u64) -> String {
     format!("${:.4}", micro as f64 / 1e6)
 }
 

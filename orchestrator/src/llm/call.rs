@@ -1,7 +1,7 @@
 //! One call: sent with patience where the server is busy, never twice where it may have been paid for.
 
-use super::config::{Config, ConfigError, Key, URL};
 use super::wire;
+use super::{Config, ConfigError, Key, URL};
 use aiv1_client::Retry;
 use aiv1_client::http::{body, plain, retry_after};
 use aiv1_model::chain;
@@ -16,6 +16,8 @@ pub(crate) const MAX_ANSWER: u64 = 2 << 20;
 const MAX_REFUSAL: u64 = 64 << 10;
 /// Time to reach the server.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How often a silent connection is felt for.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Calls one endpoint.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ impl Caller {
         let http = reqwest::Client::builder()
             .user_agent(concat!("aiv1/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
+            // A model thinks for minutes without a word.
+            .tcp_keepalive(KEEP_ALIVE)
             .default_headers(wire::headers(config))
             // The key goes to this address and to no other.
             .redirect(reqwest::redirect::Policy::none())

@@ -23,6 +23,7 @@ mod error;
 mod fence;
 mod price;
 mod prompt;
+mod provider;
 mod recorded;
 mod reply;
 #[cfg(test)]
@@ -34,12 +35,13 @@ mod wire;
 pub use brief::{Brief, Champion, Charge, Curve, CurvePoint, Designed, LlmProposal, Parent, Try, TryOutcome};
 pub use budget::{Budget, OverBudget, Spent};
 pub use config::{
-    BUDGET_DAY, BUDGET_EXPERIMENT, Config, ConfigError, KEY, Key, MAX_TOKENS, MODEL, PRICE_INPUT,
-    PRICE_OUTPUT, PROVIDER, Provider, RECORD, REPLAY, Replies, SECONDS, URL, VARIABLES,
+    BUDGET_DAY, BUDGET_EXPERIMENT, Config, ConfigError, KEY, MAX_TOKENS, MODEL, PRICE_INPUT, PRICE_OUTPUT,
+    PROVIDER, RECORD, REPLAY, Replies, SECONDS, URL, VARIABLES,
 };
 pub use error::DesignError;
 pub use price::{Price, Rates, TABLE_DATE};
 pub use prompt::Prompt;
+pub use provider::{Key, Provider};
 pub use reply::{Reply, ReplyProblem, parse};
 
 use aiv1_model::{DesignCost, chain};

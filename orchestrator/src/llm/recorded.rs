@@ -10,8 +10,8 @@
 //! of the brief, so a loop that starts from the same catalog asks the same and is told the same.
 
 use super::DesignError;
+use super::Provider;
 use super::call::MAX_ANSWER;
-use super::config::Provider;
 use aiv1_model::Digest;
 use serde::{Deserialize, Serialize};
 use std::io::{Read as _, Write as _};

@@ -55,11 +55,14 @@ fn error(status: u16, message: &str) -> Response {
     (StatusCode::from_u16(status).unwrap(), document.to_string()).into_response()
 }
 
+/// What a server answers once.
+type Respond = fn() -> Response;
+
 /// What a server was asked.
 type Asked = Arc<Mutex<Vec<(Parts, Value)>>>;
 
 /// A server that gives these answers in order, the last one again and again; where it listens, and what it was asked.
-async fn serve(answers: Vec<fn() -> Response>) -> (String, Asked) {
+async fn serve(answers: Vec<Respond>) -> (String, Asked) {
     let asked = Asked::default();
     let heard = Arc::clone(&asked);
     let handler = move |request: axum::extract::Request| async move {
@@ -99,7 +102,7 @@ async fn ask(config: Config) -> Result<Designed, DesignError> {
 }
 
 /// What comes of these answers, and how often was asked.
-async fn after(answers: Vec<fn() -> Response>) -> (Result<Designed, DesignError>, usize) {
+async fn after(answers: Vec<Respond>) -> (Result<Designed, DesignError>, usize) {
     let (url, asked) = serve(answers).await;
     let designed = ask(config(Provider::Anthropic, &url)).await;
     let asked = asked.lock().unwrap().len();
@@ -107,7 +110,7 @@ async fn after(answers: Vec<fn() -> Response>) -> (Result<Designed, DesignError>
 }
 
 /// The problem with a reply of this text, which was paid for all the same.
-async fn problem(answer: fn() -> Response) -> ReplyProblem {
+async fn problem(answer: Respond) -> ReplyProblem {
     match after(vec![answer]).await {
         (Ok(Designed::Unusable { problem, charge }), 1) => {
             assert_eq!(charge.counted(), 80_000, "10,000 tokens at $4 and 2,000 at $20 a million");
@@ -191,7 +194,7 @@ async fn truncated_and_refused_replies_are_told_apart_and_paid_for() {
     let stopped = problem(|| ok(&message("", "pause_turn\u{1b}[2J"))).await;
     assert_eq!(stopped.to_string().matches("pause_turn [2J").count(), 1, "{stopped}");
     for (finish_reason, expected) in [("length", "reply_truncated"), ("content_filter", "reply_refused")] {
-        let answer: fn() -> Response = match finish_reason {
+        let answer: Respond = match finish_reason {
             "length" => || ok(&completion(&reply(2), "length")),
             _ => || ok(&completion("", "content_filter")),
         };
@@ -202,7 +205,7 @@ async fn truncated_and_refused_replies_are_told_apart_and_paid_for() {
 
 #[tokio::test]
 async fn a_hostile_reply_is_refused_with_its_reason() {
-    let answers: [(fn() -> Response, &str); 6] = [
+    let answers: [(Respond, &str); 6] = [
         (|| ok(&message("", "end_turn")), "reply_empty"),
         (|| ok(&message("Sure! Here is the codec: …", "end_turn")), "reply_form"),
         (|| ok(&message(&reply(1), "end_turn")), "reply_unchanged"),
@@ -223,7 +226,7 @@ async fn a_hostile_reply_is_refused_with_its_reason() {
 
 #[tokio::test]
 async fn a_busy_server_is_asked_again_after_the_pause_that_it_wants() {
-    let answers: Vec<fn() -> Response> = vec![
+    let answers: Vec<Respond> = vec![
         || ([(header::RETRY_AFTER, "0")], error(429, "slow down")).into_response(),
         || error(529, "overloaded"),
         || ok(&message(&reply(2), "end_turn")),
@@ -248,7 +251,7 @@ async fn a_server_that_stays_broken_is_given_up() {
 
 #[tokio::test]
 async fn a_request_that_is_refused_is_not_repeated_and_the_key_is_not_told() {
-    let answers: [fn() -> Response; 4] = [
+    let answers: [Respond; 4] = [
         || error(400, "max_tokens: too many"),
         || error(401, "the key a-secret is \u{1b}[31mwrong"),
         || error(403, "not with a-secret"),
@@ -279,7 +282,7 @@ async fn the_key_goes_to_no_other_address() {
 
 #[tokio::test]
 async fn an_answer_that_is_none_is_lost_and_counted_and_not_asked_for_again() {
-    let answers: [(fn() -> Response, &str); 4] = [
+    let answers: [(Respond, &str); 4] = [
         (|| "<html>".into_response(), "cannot be read"),
         (|| ok(&json!({ "content": 5 })), "cannot be read"),
         (|| vec![b' '; call::MAX_ANSWER as usize + 1].into_response(), "more than the 2097152 bytes"),
@@ -307,7 +310,7 @@ async fn an_answer_that_never_ends_is_given_up_at_the_deadline() {
         Body::from_stream(begun.chain(futures_util::stream::pending())).into_response()
     };
     let (url, asked) = serve(vec![endless]).await;
-    let config = Config { deadline: Duration::from_millis(200), ..config(Provider::Anthropic, &url) };
+    let config = Config { deadline: Duration::from_millis(500), ..config(Provider::Anthropic, &url) };
     let error = ask(config).await.unwrap_err();
     assert!(matches!(error, DesignError::Lost { .. }), "{error}");
     assert_eq!(asked.lock().unwrap().len(), 1, "it may have been paid for");

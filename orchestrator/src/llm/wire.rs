@@ -3,8 +3,8 @@
 mod anthropic;
 mod openai;
 
-use super::config::{Config, Provider};
 use super::prompt::Prompt;
+use super::{Config, Provider};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 

@@ -1,7 +1,7 @@
 //! The Messages API: <https://platform.claude.com/docs/en/api/messages>.
 
 use super::{Answer, Stop, Usage};
-use crate::llm::config::Config;
+use crate::llm::Config;
 use crate::llm::prompt::Prompt;
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 //! <https://platform.openai.com/docs/api-reference/chat>.
 
 use super::{Answer, Stop, Usage};
-use crate::llm::config::{Config, Provider};
 use crate::llm::prompt::Prompt;
+use crate::llm::{Config, Provider};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
