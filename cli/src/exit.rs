@@ -70,8 +70,9 @@ pub(crate) fn printable(line: &str) -> String {
 pub(crate) fn evidence(failure: &Failure) -> Vec<String> {
     let mut lines = Vec::new();
     for Evidence { name, text } in &failure.evidence {
-        lines.push(format!("  {name}:"));
-        lines.extend(text.lines().take(EVIDENCE_LINES).map(|line| format!("    {line}")));
+        lines.push(format!("  {}:", printable(name)));
+        let shown = text.lines().take(EVIDENCE_LINES);
+        lines.extend(shown.map(|line| format!("    {}", printable(line))));
         let more = text.lines().count().saturating_sub(EVIDENCE_LINES);
         if more > 0 {
             lines.push(format!("    … {more} lines more"));
@@ -113,5 +114,39 @@ fn by_fault(fault: aiv1_model::Fault) -> u8 {
     match fault {
         aiv1_model::Fault::Candidate => FAILED,
         _ => MACHINE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aiv1_model::{CANARIES, Canary, CaughtBy, Fault, Phase};
+
+    #[test]
+    fn a_canary_in_a_failure_steers_no_terminal() {
+        let hostile = "<b>red</b>\u{1b}[2J\u{1b}]0;title\u{7}\r\u{9b}31m\u{202e}";
+        for canary in CANARIES.iter().filter(|canary| canary.caught_by == CaughtBy::Display) {
+            assert!(
+                matches!(canary.name, "markup_in_reply" | "escapes_in_reply"),
+                "{} has no test",
+                canary.name
+            );
+            assert_eq!(canary.expected, Canary::ESCAPED);
+            let failure = Failure {
+                fault: Fault::Candidate,
+                phase: Phase::Validation,
+                kind: "trap".to_owned(),
+                message: hostile.to_owned(),
+                clip: None,
+                quality_index: None,
+                evidence: vec![Evidence { name: hostile.to_owned(), text: format!("{hostile}\n{hostile}") }],
+            };
+            let lines = evidence(&failure);
+            assert_eq!(lines.len(), 3);
+            for line in lines.into_iter().chain([printable(&failure.message)]) {
+                assert!(line.contains("<b>red</b> [2J"), "{line:?}");
+                assert!(!line.contains(['\u{1b}', '\u{7}', '\r', '\u{9b}', '\u{202e}']), "{line:?}");
+            }
+        }
     }
 }

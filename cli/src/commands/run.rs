@@ -91,8 +91,9 @@ fn run_one(lab: &Lab, request: &Request<'_>, progress: &Progress) -> Result<Publ
         Some(failure) => {
             let aiv1_model::Failure { fault, phase, kind, message, .. } = failure;
             progress.tell(&format!(
-                "  failed in {phase}{} by the {fault}'s fault ({kind}): {message}",
-                place(record)
+                "  failed in {phase}{} by the {fault}'s fault ({kind}): {}",
+                exit::printable(&place(record)),
+                exit::printable(message)
             ));
             let aiv1_model::Diagnosis { category, severity, suggestion } = failure.into();
             progress.tell(&format!("  {category}, {severity}: {suggestion}"));

@@ -5,8 +5,9 @@
 //! before it are written, so memory holds a few GOPs however long the clip is.
 
 use crate::error::{Error, Failed};
-use crate::experiment::{Deadline, Lab, Request};
+use crate::experiment::{Deadline, Lab};
 use crate::observer::{Event, Observer};
+use crate::request::Request;
 use aiv1_decoder::stream::{Header, StreamError, Writer};
 use aiv1_decoder::{Decoder, EncodeRequest, Encoder, ModuleCompiler, Role};
 use aiv1_model::{Digest, Limits, VideoFormat};

@@ -1,5 +1,6 @@
 //! Claiming work: a long poll that ends with work, or with nothing after a while.
 
+use crate::standards::{self, Standards};
 use aiv1_model::api::{Claim, ClaimRequest, ClaimedClip, ClipEntry, WorkerInfo};
 use aiv1_model::{Digest, Failure, Fault, Phase};
 use aiv1_store::{BlobKey, ClaimedWork, Ended, LEASE, LinkOptions, ObjectKind};
@@ -91,6 +92,7 @@ async fn describe(services: &Services, work: &ClaimedWork) -> Result<Result<Clai
         };
         clips.push(with_link(services, clip.clone()).await?);
     }
+    let Standards { bar, duplicate_of } = standards::of(services.catalog.as_ref(), experiment).await?;
     Ok(Ok(Claim {
         id: experiment.id.clone(),
         attempt: work.holder.attempt,
@@ -98,6 +100,8 @@ async fn describe(services: &Services, work: &ClaimedWork) -> Result<Result<Clai
         source,
         clips,
         lease_seconds: LEASE.as_secs().unsigned_abs(),
+        bar,
+        duplicate_of,
     }))
 }
 

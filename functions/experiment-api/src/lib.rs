@@ -20,6 +20,7 @@ mod points;
 mod publish;
 mod report;
 mod routes;
+mod standards;
 mod submit;
 mod texts;
 
@@ -29,6 +30,7 @@ use axum::Extension;
 pub use answers::{Certified, CompareAnswer, Compared, LegacyList, LoopAnswer, Pair};
 pub use document::document;
 pub use routes::api;
+pub use standards::BAR_MARGIN;
 
 /// The routes, ready to be mounted; every other path below `/api` is a 404 problem.
 pub fn router(services: Services) -> axum::Router {

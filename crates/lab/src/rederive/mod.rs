@@ -8,9 +8,10 @@ use crate::build::Builder;
 use crate::bundle::{Bundle, digest_of_file};
 use crate::error::{CANCELLED, Error, Failed};
 use crate::execution::{Codec, Stage};
-use crate::experiment::{self, Deadline, Lab, Request};
+use crate::experiment::{self, Deadline, Lab};
 use crate::measure::measure;
 use crate::observer::{Event, Observer};
+use crate::request::{Request, check_gop, check_settings};
 use crate::verification::{decode_and_measure, decode_pass};
 use aiv1_decoder::ModuleCompiler;
 use aiv1_model::{AnchorPoint, ClipInfo, Digest, Fault, RatePoint, Record, Status, chain};
@@ -132,7 +133,7 @@ struct Rederivation<'a> {
 impl Rederivation<'_> {
     fn all(&mut self, options: &VerifyOptions) -> Result<(), Error> {
         // The record came from elsewhere: nothing in it may widen what the lab allows.
-        experiment::check_settings(&self.derived.settings)?;
+        check_settings(&self.derived.settings)?;
         if self.derived.status == Status::Successful {
             self.check_shape();
             if !self.verdict.differences.is_empty() {
@@ -392,7 +393,7 @@ impl Rederivation<'_> {
         let (folder, observer) = (scratch.path(), self.observer);
         let stage = Stage { lab, codec, request: &request, folder, observer, deadline: Deadline::NONE };
         for clip in self.sources.values() {
-            experiment::check_gop(&clip.info, &request.settings)?;
+            check_gop(&clip.info, &request.settings)?;
             let streams = stage.encode_clip(clip).map_err(|failed| match failed.kind.as_str() {
                 CANCELLED => Error::Cancelled,
                 _ => Error::request("a second encode", failed.message, "like the first"),

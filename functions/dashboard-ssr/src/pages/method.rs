@@ -3,6 +3,7 @@
 use crate::error::PageError;
 use crate::layout::{self, Head, Section};
 use crate::render::{HTML, Pages};
+use aiv1_model::CANARIES;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -31,6 +32,8 @@ fn render(pages: &Pages) -> Markup {
             (measures())
             (certificate())
             (limits())
+            (cascade())
+            (canaries())
             section #verify aria-labelledby="verify-heading" {
                 h2 #verify-heading { "Check it yourself" }
                 p { "Each experiment keeps its streams, its decoder, its source and a record with every figure. This decodes the streams in a sandbox, measures the frames, compares again, and names whatever differs:" }
@@ -79,7 +82,7 @@ fn certificate() -> Markup {
     html! {
         section #saving aria-labelledby="saving-heading" {
             h2 #saving-heading { "A saving at equal quality" }
-            p { "A bitrate alone says nothing: any codec can send less and look worse. So curves of rate over quality are compared where both cover the same quality (Bjøntegaard’s method, by piecewise cubics). −12 % means: at the same quality, on average, 12 % fewer bits. The headline is the least favourable of the savings that can be stated over all clips, one for each anchor; the experiment’s page names the anchors against which none can be." }
+            p { "A bitrate alone says nothing: any codec can send less and look worse. So curves of rate over quality are compared where both cover the same quality (Bjøntegaard’s method, by piecewise cubics). −12 % means: at the same quality, on average, 12 % fewer bits. The headline is the least favourable of the savings over all clips, at equal PSNR of luma and of luma with chroma, one each for every anchor; the experiment’s page names the anchors against which none can be stated." }
             h3 #certificate { "Its certificate" }
             p { "Each figure carries what it rests on, and is refused, with the reason, where that does not hold:" }
             ul {
@@ -102,6 +105,46 @@ fn limits() -> Markup {
                 li { "Between different clips a figure means nothing; savings describe the clips they were measured on and no others." }
                 li { "Footage that was lossy before rewards whoever reproduces the earlier codec’s artefacts." }
                 li { "None of it replaces viewers." }
+            }
+        }
+    }
+}
+
+fn cascade() -> Markup {
+    html! {
+        section #cascade aria-labelledby="cascade-heading" {
+            h2 #cascade-heading { "What a candidate must pass" }
+            p { "Cheapest first, so that a codec that cannot work costs seconds:" }
+            ol {
+                li { b { "Source:" } " parsed and policed; nothing may reach outside while it is compiled." }
+                li { b { "Modules:" } " compiled, checked, and unlike what was measured before." }
+                li { b { "Contract:" } " a few synthetic frames with odd sides, encoded and decoded twice: the right size, and the same." }
+                li { b { "Trial:" } " the first 8 frames of the first clip." }
+                li { b { "First clip:" } " whole. A language model’s candidate ends here if it is far behind the champion." }
+                li { b { "The set:" } " every other clip." }
+            }
+        }
+    }
+}
+
+fn canaries() -> Markup {
+    html! {
+        section #canaries aria-labelledby="canaries-heading" {
+            h2 #canaries-heading { "Canaries" }
+            p { "These cheats and breakages are thrown at the evaluator whenever its code changes. Each must be caught, by the part and with the reason given here; one that came through would stop the release." }
+            table.ledger {
+                caption { (CANARIES.len()) " canaries, and what catches each" }
+                thead { tr { th scope="col" { "Canary" } th scope="col" { "It attempts" } th scope="col" { "Caught by" } th scope="col" { "As" } } }
+                tbody {
+                    @for canary in &CANARIES {
+                        tr {
+                            th scope="row" { (canary.name.replace('_', " ")) }
+                            td { (canary.attempts) }
+                            td data-label="Caught by" { (canary.caught_by.as_str()) }
+                            td data-label="As" { code { (canary.expected) } }
+                        }
+                    }
+                }
             }
         }
     }

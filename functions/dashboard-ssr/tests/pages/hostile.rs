@@ -2,7 +2,7 @@
 
 use crate::sample;
 use crate::site::{Answer, Site};
-use aiv1_model::{Arm, Evidence, Failure, Fault, Phase, Record, Submission};
+use aiv1_model::{Arm, CANARIES, Canary, CaughtBy, Evidence, Failure, Fault, Phase, Record, Submission};
 use axum::http::StatusCode;
 
 /// Tries to be markup, to leave an attribute, to turn the line, to clear a terminal, to be long.
@@ -106,4 +106,30 @@ async fn hostile_text_stays_text_on_every_page() {
     let page = site.page(&format!("/blog/{failed}")).await;
     assert!(page.text("h1").contains("<script>alert(1)</script>"), "it is shown, as text");
     assert_eq!(site.get(&format!("/blog/{good}")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn every_canary_in_a_reply_is_text_wherever_it_is_shown() {
+    let site = Site::empty();
+    for clip in sample::clips() {
+        site.lab.catalog.put_clip(&clip).await.unwrap();
+    }
+    for (canary, amount) in
+        CANARIES.iter().filter(|canary| canary.caught_by == CaughtBy::Display).zip([1.1, 1.2])
+    {
+        assert_eq!(canary.expected, Canary::ESCAPED);
+        let reply = match canary.name {
+            "markup_in_reply" => "a <img src=x onerror=alert(1)><script>alert(2)</script> better transform",
+            "escapes_in_reply" => "a \u{1b}[31mred\u{9b}2J \u{202e}better\0 transform",
+            other => panic!("no reply with the canary {other}"),
+        };
+        let codec = reply.replace(' ', "-");
+        site.lab.submit_as(&codec, Arm::Llm, amount, reply).await;
+        let id = site.lab.end("bench-1", |submission: &Submission| sample::record(submission, 0.9)).await;
+        for path in ["/".to_owned(), "/blog".to_owned(), format!("/blog/{id}"), "/feed.xml".to_owned()] {
+            let answer = site.get(&path).await;
+            is_harmless(&path, &answer);
+            assert!(answer.body.contains("better"), "{path} shows the reply");
+        }
+    }
 }

@@ -127,6 +127,11 @@ async fn an_experiment_comes_with_its_record_and_hostile_text_stays_text() {
         (failed["failure"]["fault"].as_str(), failed["findings"].is_null()),
         (Some("candidate"), true)
     );
+    let diagnosis = &failed["diagnosis"];
+    assert_eq!(
+        (diagnosis["category"].as_str(), diagnosis["severity"].as_str()),
+        (Some("import_error"), Some("high"))
+    );
 }
 
 #[tokio::test]

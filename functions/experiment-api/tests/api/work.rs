@@ -167,10 +167,10 @@ async fn a_bundle_that_holds_ends_the_work_and_saying_so_again_changes_nothing()
 }
 
 /// Makes a record one of another question.
-type Change = fn(&mut Record);
+pub(super) type Change = fn(&mut Record);
 
 /// What the API says of a bundle that was made with `change`; it must not end anything.
-async fn refused(change: impl FnOnce(Record) -> Bundle, withhold: Option<&str>) -> String {
+pub(super) async fn refused(change: impl FnOnce(Record) -> Bundle, withhold: Option<&str>) -> String {
     let site = open().await;
     site.submit(&submission(1)).await;
     let (experiment, holder) = site.claim().await;
@@ -185,7 +185,7 @@ async fn refused(change: impl FnOnce(Record) -> Bundle, withhold: Option<&str>) 
 }
 
 /// A bundle whose record says something else than was measured; every other file is as it was.
-fn altered(mut record: Record, change: Change) -> Bundle {
+pub(super) fn altered(mut record: Record, change: Change) -> Bundle {
     let mut files = Bundle::of(record.clone()).files;
     change(&mut record);
     files.retain(|(path, _)| path != "record.json" && path != "manifest.json");
