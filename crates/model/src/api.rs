@@ -63,8 +63,14 @@ impl WorkerInfo {
     /// Whether the name is one.
     #[must_use]
     pub fn has_valid_name(&self) -> bool {
+        Self::is_name(&self.name)
+    }
+
+    /// Whether this is a name that a worker may have.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        (1..=64).contains(&self.name.len()) && self.name.bytes().all(plain)
+        (1..=64).contains(&text.len()) && text.bytes().all(plain)
     }
 }
 

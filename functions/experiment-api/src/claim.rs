@@ -30,7 +30,18 @@ pub(crate) async fn post(
 }
 
 fn check(request: &ClaimRequest) -> Result<(), Problem> {
-    let worker = &request.worker;
+    check_worker(&request.worker)?;
+    if request.wait_seconds > MAX_WAIT_SECONDS {
+        let asked = request.wait_seconds;
+        return Err(Problem::Invalid(format!(
+            "wait_seconds is {asked}, but must be 0 to {MAX_WAIT_SECONDS}"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses what no worker says of itself.
+pub(crate) fn check_worker(worker: &WorkerInfo) -> Result<(), Problem> {
     let machine = worker.machine.as_deref().unwrap_or_default();
     if !worker.has_valid_name() {
         let text = format!("worker.name is {:?}, but must be 1 to 64 of [A-Za-z0-9._-]", worker.name);
@@ -39,12 +50,6 @@ fn check(request: &ClaimRequest) -> Result<(), Problem> {
     if worker.version.len() > MAX_TEXT || machine.len() > MAX_TEXT {
         let text = format!("worker.version and worker.machine must have at most {MAX_TEXT} bytes each");
         return Err(Problem::Refused(text));
-    }
-    if request.wait_seconds > MAX_WAIT_SECONDS {
-        let asked = request.wait_seconds;
-        return Err(Problem::Invalid(format!(
-            "wait_seconds is {asked}, but must be 0 to {MAX_WAIT_SECONDS}"
-        )));
     }
     Ok(())
 }
@@ -84,14 +89,10 @@ async fn describe(services: &Services, work: &ClaimedWork) -> Result<Result<Clai
             experiment.submission.source,
         ))));
     };
-    let known = services.catalog.clips().await?;
-    let mut clips = Vec::with_capacity(experiment.submission.clips.len());
-    for id in &experiment.submission.clips {
-        let Some(clip) = known.iter().find(|clip| clip.info.id == *id) else {
-            return Ok(Err(Box::new(missing("clip_missing", "the clip", *id))));
-        };
-        clips.push(with_link(services, clip.clone()).await?);
-    }
+    let clips = match clips(services, &experiment.submission.clips).await? {
+        Ok(clips) => clips,
+        Err(id) => return Ok(Err(Box::new(missing("clip_missing", "the clip", id)))),
+    };
     let Standards { bar, duplicate_of } = standards::of(services.catalog.as_ref(), experiment).await?;
     Ok(Ok(Claim {
         id: experiment.id.clone(),
@@ -103,6 +104,20 @@ async fn describe(services: &Services, work: &ClaimedWork) -> Result<Result<Clai
         bar,
         duplicate_of,
     }))
+}
+
+/// Clips with fresh links, or the first that is not known.
+pub(crate) async fn clips(
+    services: &Services,
+    ids: &[Digest],
+) -> Result<Result<Vec<ClaimedClip>, Digest>, Problem> {
+    let known = services.catalog.clips().await?;
+    let mut clips = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(clip) = known.iter().find(|clip| clip.info.id == *id) else { return Ok(Err(*id)) };
+        clips.push(with_link(services, clip.clone()).await?);
+    }
+    Ok(Ok(clips))
 }
 
 async fn source(services: &Services, sha256: Digest) -> Result<Option<String>, Problem> {

@@ -7,6 +7,7 @@
 
 mod answers;
 mod catalog;
+mod audit;
 mod claim;
 mod compare;
 mod document;

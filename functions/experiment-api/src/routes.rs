@@ -2,12 +2,12 @@
 
 use crate::answers::{CompareAnswer, LegacyList, LoopAnswer};
 use crate::{
-    catalog, claim, compare, document, experiments, journal, legacy, operate, points, report, submit,
+    audit, catalog, claim, compare, document, experiments, journal, legacy, operate, points, report, submit,
 };
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use aide::transform::TransformOperation;
-use aiv1_model::api::{Beat, Claim, ClipEntry, ExperimentAnswer, ExperimentList, WorkerStatus};
+use aiv1_model::api::{Audit, Beat, Claim, ClipEntry, ExperimentAnswer, ExperimentList, WorkerStatus};
 use aiv1_model::{Experiment, LegacyExperiment};
 use aiv1_store::{Codec, JournalPage, LoopState};
 use aiv1_web::{Json, Services};
@@ -222,6 +222,22 @@ fn for_workers() -> ApiRouter<Services> {
             post_with(report::phase, |it| {
                 about(it, "work", "reportPhase", "A phase ended")
                     .response_with::<204, (), _>(|it| it.description("Noted"))
+            }),
+        )
+        .api_route(
+            "/api/audits/claim",
+            post_with(audit::post_claim, |it| {
+                about(it, "work", "claimAudit", "Asks for a published experiment to derive again")
+                    .response::<200, Json<Audit>>()
+                    .response_with::<204, (), _>(|it| it.description("There is none for this worker now"))
+            }),
+        )
+        .api_route(
+            "/api/audits/{id}",
+            post_with(audit::post_report, |it| {
+                about(it, "work", "reportAudit", "What came of deriving an experiment again")
+                    .description("What differs is retracted. Each report is a line of the journal.")
+                    .response::<200, Json<Experiment>>()
             }),
         )
         .api_route(

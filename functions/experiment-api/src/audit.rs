@@ -1,0 +1,125 @@
+//! Audits: a worker without work is given a published experiment to derive again, and tells what came of it.
+//!
+//! Which one is drawn at random, so that nobody knows beforehand what will be looked at, from the newest and the best: those
+//! are what people read. Nothing is reserved: two workers that are given the same have both looked.
+
+use crate::claim;
+use aiv1_model::api::{Audit, AuditReport, AuditRequest, WorkerInfo};
+use aiv1_model::{Action, Event, Experiment, Status, Summary};
+use aiv1_presign::ExperimentPath;
+use aiv1_store::{Catalog, Error, Order, Query, midnight};
+use aiv1_web::{Allowed, Json, Path, Problem, Services, Works};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use jiff::{SignedDuration, Timestamp};
+
+/// Of the newest and of the best so many are drawn from.
+const DRAWN_FROM: u32 = Query::MAX_LIMIT;
+
+/// So many draws are looked at more closely.
+const DRAWS: usize = 16;
+
+/// Another worker that was heard of within this time will ask for audits, too.
+const AROUND: SignedDuration = SignedDuration::from_mins(30);
+
+pub(crate) async fn post_claim(
+    State(services): State<Services>,
+    _: Allowed<Works>,
+    Json(request): Json<AuditRequest>,
+) -> Result<Response, Problem> {
+    claim::check_worker(&request.worker)?;
+    let Some(drawn) = draw(&services, &request).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let clips = claim::clips(&services, &drawn.submission.clips).await?;
+    let clips = clips.map_err(|clip| Problem::Conflict(format!("the clip {clip} is not in the store")))?;
+    Ok(Json(Audit { id: drawn.id, clips }).into_response())
+}
+
+pub(crate) async fn post_report(
+    State(services): State<Services>,
+    _: Allowed<Works>,
+    Path(of): Path<ExperimentPath>,
+    Json(report): Json<AuditReport>,
+) -> Result<Json<Experiment>, Problem> {
+    let AuditReport { worker, outcome, detail } = report;
+    if !WorkerInfo::is_name(&worker) {
+        let worker: String = worker.chars().take(80).collect();
+        let text = format!("worker is {worker:?}, but must be 1 to 64 of [A-Za-z0-9._-]");
+        return Err(Problem::Refused(text));
+    }
+    let (bytes, most) = (detail.len(), Action::MAX_TEXT_BYTES);
+    if bytes > most {
+        return Err(Problem::Refused(format!("detail has {bytes} bytes, but must have at most {most}")));
+    }
+    let experiment = services.catalog.act(&of.id, &worker, &Action::Verified { outcome, detail }).await?;
+    if experiment.retraction.is_some() {
+        tracing::warn!(id = %of.id, worker, ?outcome, "a published experiment is retracted");
+    }
+    Ok(Json(experiment))
+}
+
+/// An experiment for this worker to derive again, unless there were enough today.
+async fn draw(services: &Services, request: &AuditRequest) -> Result<Option<Experiment>, Problem> {
+    let (catalog, now) = (&*services.catalog, services.clock.now());
+    let midnight = midnight(now);
+    if audits_since(catalog, midnight).await? >= request.at_most_a_day {
+        return Ok(None);
+    }
+    let others = others_around(catalog, &request.worker.name, now).await?;
+    let mut candidates = candidates(catalog, midnight).await?;
+    fastrand::shuffle(&mut candidates);
+    for summary in candidates.into_iter().take(DRAWS) {
+        let Some(experiment) = catalog.experiment(&summary.id).await? else { continue };
+        let own = experiment.measured_by.as_deref() == Some(&*request.worker.name);
+        if experiment.bundle.is_some() && !(own && others) {
+            return Ok(Some(experiment));
+        }
+    }
+    Ok(None)
+}
+
+/// What stands published and was not derived again since.
+async fn candidates(catalog: &dyn Catalog, since: Timestamp) -> Result<Vec<Summary>, Error> {
+    let mut found: Vec<Summary> = Vec::new();
+    for order in [Order::Newest, Order::Best] {
+        let query =
+            Query { status: Some(Status::Successful), order, limit: DRAWN_FROM, ..Query::default() };
+        let page = catalog.list(&query).await?.experiments;
+        let audited = |summary: &Summary| {
+            summary.verified.as_ref().is_some_and(|verified| verified.at >= since)
+        };
+        found.extend(page.into_iter().filter(|summary| summary.retraction.is_none() && !audited(summary)));
+    }
+    found.sort_by_key(|summary| summary.number);
+    found.dedup_by_key(|summary| summary.number);
+    Ok(found)
+}
+
+/// How many experiments were derived again since then.
+async fn audits_since(catalog: &dyn Catalog, since: Timestamp) -> Result<u32, Error> {
+    let (mut count, mut cursor) = (0, None);
+    loop {
+        let page = catalog.journal(cursor.as_deref(), Query::MAX_LIMIT).await?;
+        let recent = page.entries.iter().take_while(|entry| entry.at >= since);
+        let mut read = 0;
+        for entry in recent {
+            read += 1;
+            if let Event::Action { action: Action::Verified { .. }, .. } = entry.event {
+                count += 1;
+            }
+        }
+        cursor = page.next.filter(|_| read == page.entries.len());
+        if cursor.is_none() {
+            return Ok(count);
+        }
+    }
+}
+
+/// Whether there is another worker to derive what this one has measured.
+async fn others_around(catalog: &dyn Catalog, name: &str, now: Timestamp) -> Result<bool, Error> {
+    let since = now.checked_sub(AROUND).unwrap_or(Timestamp::MIN);
+    let workers = catalog.workers().await?;
+    Ok(workers.iter().any(|worker| worker.info.name != name && worker.last_seen >= since))
+}
