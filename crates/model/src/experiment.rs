@@ -112,7 +112,7 @@ pub struct DesignCost {
     pub microdollars: Option<u64>,
 }
 
-/// An experiment waits for a person: tries are used up.
+/// An experiment waits for a person, or did: tries are used up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attention {
@@ -120,6 +120,21 @@ pub struct Attention {
     pub since: Timestamp,
     /// What is asked of the person, in a sentence.
     pub reason: String,
+    /// What a person did about it; absent while it waits.
+    #[serde(default)]
+    pub resolved: Option<Resolved>,
+}
+
+/// A person has seen to what waited for one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resolved {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What that person says.
+    pub note: String,
 }
 
 /// The published result no longer stands. It stays readable, and is marked wherever its number appears.
@@ -240,6 +255,29 @@ pub struct Experiment {
     /// What it showed was removed for good, by an operator; what was asked stays, so that it is not asked again.
     #[serde(default)]
     pub purged_at: Option<Timestamp>,
+}
+
+impl Attention {
+    /// Whether nobody has seen to it yet.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.resolved.is_none()
+    }
+}
+
+impl DesignCost {
+    /// Both together; a price is known only if both are.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let both = self.microdollars.zip(other.microdollars);
+        Self {
+            replies: self.replies.saturating_add(other.replies),
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            microdollars: both.map(|(one, other)| one.saturating_add(other)),
+            model: self.model,
+        }
+    }
 }
 
 impl Experiment {

@@ -114,6 +114,9 @@ pub enum Note {
         outcome: String,
         /// What it cost.
         cost: DesignCost,
+        /// The most that it may have cost, in millionths of a US dollar: what budgets count where the price was not told.
+        #[serde(default)]
+        at_most_microdollars: Option<u64>,
     },
 }
 
@@ -164,7 +167,11 @@ mod tests {
             Event::Action { experiment: experiment.clone(), action: Action::Cancelled },
             Event::Action { experiment, action: Action::Verified { outcome, detail } },
             Event::Note(Note::Paused),
-            Event::Note(Note::ModelCalled { outcome: "proposed".to_owned(), cost }),
+            Event::Note(Note::ModelCalled {
+                outcome: "proposed".to_owned(),
+                cost,
+                at_most_microdollars: Some(9_000),
+            }),
         ];
         for (number, event) in (1..).zip(events) {
             let entry = JournalEntry { number, at: Timestamp::UNIX_EPOCH, by: "operator".to_owned(), event };

@@ -38,7 +38,7 @@ pub use diagnosis::{Category, Diagnosis, Severity};
 pub use digest::{Digest, DigestError, Hasher};
 pub use experiment::{
     Arm, Attention, BundleRef, Counts, DesignCost, Experiment, FailureSummary, Origin, Prediction,
-    Retraction, Summary, Work,
+    Resolved, Retraction, Summary, Work,
 };
 pub use failure::{Evidence, Failure, Fault};
 pub use findings::{Findings, Saving, UnderMegabit};

@@ -4,7 +4,7 @@
 //! never asked again. Both leave every ranking.
 
 use crate::{Entry, Error, Line, journal};
-use aiv1_model::{Action, Attention, Experiment, Retraction, Status, Verified, VerifiedOutcome};
+use aiv1_model::{Action, Attention, Experiment, Resolved, Retraction, Status, Verified, VerifiedOutcome};
 use jiff::Timestamp;
 
 impl Entry {
@@ -32,9 +32,9 @@ impl Entry {
             Action::Cancelled => self.cancel(now)?,
             Action::Rerun => self.rerun(now)?,
             Action::Flagged { reason } => {
-                self.experiment.attention = Some(Attention { since: now, reason: reason.clone() });
+                self.experiment.attention = Some(Attention { since: now, reason: reason.clone(), resolved: None });
             }
-            Action::Resolved { .. } => self.resolve()?,
+            Action::Resolved { note } => self.resolve(&by, note, now)?,
             Action::Retracted { reason } => self.retract(&by, reason, now)?,
             Action::Verified { outcome, detail } => self.verified(&by, *outcome, detail, now)?,
             Action::Purged { .. } => self.purge(now)?,
@@ -42,9 +42,13 @@ impl Entry {
         Ok(Line::of_action(self.experiment.id.clone(), by, action, now))
     }
 
-    fn resolve(&mut self) -> Result<(), Error> {
-        match self.experiment.attention.take() {
-            Some(_) => Ok(()),
+    fn resolve(&mut self, by: &str, note: &str, now: Timestamp) -> Result<(), Error> {
+        match self.experiment.attention.as_mut().filter(|attention| attention.is_open()) {
+            Some(attention) => {
+                let (by, note) = (by.to_owned(), note.to_owned());
+                attention.resolved = Some(Resolved { at: now, by, note });
+                Ok(())
+            }
             None => Err(self.refused("resolved: it waits for nobody")),
         }
     }

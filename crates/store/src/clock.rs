@@ -10,6 +10,13 @@ pub trait Clock: Debug + Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// When the day (UTC) began that `time` is on.
+#[must_use]
+pub fn midnight(time: Timestamp) -> Timestamp {
+    let since = time.as_second().rem_euclid(24 * 60 * 60);
+    Timestamp::from_second(time.as_second() - since).unwrap_or(Timestamp::MIN)
+}
+
 /// The system's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

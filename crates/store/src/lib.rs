@@ -28,7 +28,7 @@ pub use catalog::{
     MAX_LOST_ATTEMPTS, MAX_WAITING_REBUILDS, Milestone, NewExperiment, Order, Page, Query, RebuildClaim,
     RebuildState, RebuildStatus, Submitted,
 };
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, SystemClock, midnight};
 pub use error::Error;
 pub use journal::Line;
 pub use key::{BlobKey, KeyError, ObjectKind, RETENTION, Rebuild};

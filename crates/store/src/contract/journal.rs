@@ -40,7 +40,7 @@ fn model_called(microdollars: Option<u64>) -> Note {
         output_tokens: 50,
         microdollars,
     };
-    Note::ModelCalled { outcome: "proposed".to_owned(), cost }
+    Note::ModelCalled { outcome: "proposed".to_owned(), cost, at_most_microdollars: None }
 }
 
 /// Submits the `n`-th question from an arm and ends it with this headline.
@@ -91,7 +91,9 @@ pub async fn every_action_is_done_and_written_down(backend: Backend) {
     let waits = act("loop", flagged()).await;
     assert!(waits.attention.is_some_and(|attention| attention.reason == "three tries failed"));
     assert_eq!(catalog.workers().await.unwrap()[0].experiment.as_ref(), Some(&id), "it works on");
-    assert_eq!(act(BY, resolved()).await.attention, None);
+    let seen_to = act(BY, resolved()).await.attention.unwrap();
+    assert!(!seen_to.is_open() && seen_to.resolved.is_some_and(|resolved| resolved.by == BY));
+    assert!(matches!(catalog.act(&id, BY, &resolved()).await, Err(Error::State { .. })), "it is already");
     catalog.end(&id, &work.holder, &success(&work.experiment.submission, Some(-1.0))).await.unwrap();
     let seen = act("two", verified(VerifiedOutcome::Confirmed)).await.verified.unwrap();
     assert_eq!((seen.times, seen.by.as_str(), seen.outcome), (1, "two", VerifiedOutcome::Confirmed));
