@@ -11,7 +11,9 @@
 //! transaction that would queue it.
 
 mod config;
+mod day;
 mod designer;
+mod designs;
 mod error;
 mod history;
 pub mod llm;

@@ -3,12 +3,13 @@
 use crate::designer::{Ask, Designer, Proposal, Random, Start, mix};
 use crate::history::{History, Outcome};
 use crate::question::{Question, StartingCodec, reference};
+use crate::llm::LlmDesigner;
 use crate::search::Search;
 use crate::space::Space;
-use crate::{Config, Error, promotion, words};
+use crate::{Config, Error, day, designs, promotion, words};
 use aiv1_model::api::ClipEntry;
 use aiv1_model::{Arm, Digest, Experiment, Origin, Submission, chain};
-use aiv1_store::{BlobKey, Blobs, Catalog, Clock, NewExperiment, ObjectKind, Order, Query};
+use aiv1_store::{BlobKey, Blobs, Catalog, Clock, NewExperiment, ObjectKind, midnight};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub struct Orchestrator {
     /// Start of the day that was counted last, and how many were submitted on it.
     today: Option<(Timestamp, u64)>,
     sources_are_stored: bool,
+    model: Option<LlmDesigner>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub enum Step {
     RunBudgetUsed,
     /// As many as one day may were submitted.
     DayBudgetUsed,
+    /// The language model has all turns, and none now: its last proposal is not measured yet, or nobody answered.
+    ModelWaits,
 }
 
 /// Why the loop came to its end.
@@ -109,7 +113,15 @@ impl Orchestrator {
             submitted: 0,
             today: None,
             sources_are_stored: false,
+            model: None,
         })
+    }
+
+    /// The same loop with a language model, which has the turns of [`Config::llm_share`]. Without one these pass.
+    #[must_use]
+    pub fn with_model(mut self, designer: Option<LlmDesigner>) -> Self {
+        self.model = designer;
+        self
     }
 
     /// Goes on until it is asked to stop or its budget is used up. A store that does not answer is asked again.
@@ -199,6 +211,22 @@ impl Orchestrator {
         Ok(step)
     }
 
+    /// The language model's turn, if there is one.
+    async fn ask_model(&self, iteration: u64, clips: &[Digest]) -> Result<Option<Experiment>, Error> {
+        let Some(designer) = &self.model else { return Ok(None) };
+        let settings = &self.config.settings;
+        let lab = promotion::Lab { catalog: &*self.catalog, open: clips, held_out: &[], settings };
+        let turn = designs::Turn {
+            designer,
+            lab,
+            blobs: &*self.blobs,
+            clock: &*self.clock,
+            reference: &self.reference,
+            draw: mix(self.config.seed, iteration),
+        };
+        turn.take().await
+    }
+
     /// Queues the measurement of a new champion on the held-out clips, if one is due.
     async fn promote(&self, open: &[Digest], held_out: &[Digest]) -> Result<Option<Experiment>, Error> {
         let lab = promotion::Lab { catalog: &*self.catalog, open, held_out, settings: &self.config.settings };
@@ -224,8 +252,17 @@ impl Orchestrator {
                 open.push((index, question, history));
             }
         }
-        let designer: &dyn Designer = match self.config.turn(iteration) {
-            Arm::Random => &Random,
+        let turn = self.config.turn(iteration);
+        if turn == Arm::Llm
+            && let Some(experiment) = self.ask_model(iteration, clips).await?
+        {
+            return Ok(Step::Submitted(Box::new(experiment)));
+        }
+        // A turn that passes is the search's, if it has any; without it, the control arm's.
+        let designer: &dyn Designer = match (self.config.search_share, self.config.random_share) {
+            (0, 0) => return Ok(Step::ModelWaits),
+            (0, _) => &Random,
+            _ if turn == Arm::Random => &Random,
             _ => &Search::default(),
         };
         for (index, question, history) in by_turn(open, mix(self.config.seed, iteration)) {
@@ -312,35 +349,13 @@ impl Orchestrator {
 
     async fn is_day_used(&mut self) -> Result<bool, Error> {
         let Some(most) = self.config.budget.per_day else { return Ok(false) };
-        let now = self.clock.now();
-        let since_midnight = now.as_second().rem_euclid(24 * 60 * 60);
-        let midnight = Timestamp::from_second(now.as_second() - since_midnight).unwrap_or(Timestamp::MIN);
+        let midnight = midnight(self.clock.now());
         let count = match self.today {
             Some((day, count)) if day == midnight => count,
-            _ => self.submitted_since(midnight, most).await?,
+            _ => day::submitted(&*self.catalog, midnight, most).await?,
         };
         self.today = Some((midnight, count));
         Ok(count >= most)
-    }
-
-    /// How many the arms of the loop submitted since then; what is past `most` is not counted.
-    async fn submitted_since(&self, since: Timestamp, most: u64) -> Result<u64, Error> {
-        let mut count = 0;
-        for arm in Arm::ALL.into_iter().filter(|arm| *arm != Arm::Person) {
-            let mut query =
-                Query { arm: Some(arm), order: Order::Newest, limit: Query::MAX_LIMIT, ..Query::default() };
-            while count < most {
-                let page = self.catalog.list(&query).await?;
-                let recent =
-                    page.experiments.iter().take_while(|summary| summary.submitted_at >= since).count();
-                count += recent as u64;
-                query.cursor = page.next.filter(|_| recent == page.experiments.len());
-                if query.cursor.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(count)
     }
 }
 

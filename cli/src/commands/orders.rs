@@ -99,7 +99,7 @@ fn what(event: &Event) -> String {
 fn said(event: &Event) -> Option<String> {
     match event {
         Event::Action { action, .. } => action.text().filter(|text| !text.is_empty()).map(str::to_owned),
-        Event::Note(Note::ModelCalled { outcome, cost }) => {
+        Event::Note(Note::ModelCalled { outcome, cost, .. }) => {
             let price = absent(cost.microdollars.map(|price| format!("${:.6}", price as f64 / 1e6)));
             Some(format!("{outcome} ({}, {price})", cost.model))
         }
@@ -162,7 +162,7 @@ mod tests {
             Event::Action { experiment: experiment.clone(), action: Action::Cancelled },
             Event::Action { experiment, action: Action::Retracted { reason: "a\u{1b}[2J\nb".to_owned() } },
             Event::Note(Note::Paused),
-            Event::Note(Note::ModelCalled { outcome: "proposed".to_owned(), cost }),
+            Event::Note(Note::ModelCalled { outcome: "proposed".to_owned(), cost, at_most_microdollars: None }),
         ];
         let entry = |(number, event)| JournalEntry {
             number,

@@ -143,11 +143,13 @@ fn published(experiment: &Experiment, formula: &Formula, other: fn(f64) -> f64) 
     let now = Timestamp::UNIX_EPOCH;
     let spread = |mean| Spread { mean, median: mean, min: mean, max: mean, clips: 1 };
     let savings = objective.map(|mean| [(ANCHOR, mean), ("svt-av1-8", other(mean))]);
-    let compared = |(anchor, mean): (&str, f64)| SetComparison {
-        anchor: anchor.to_owned(),
-        metric: Metric::PsnrY,
-        bd_rate: Some(spread(mean)),
-        refused: 0,
+    let compared = |(anchor, mean): (&str, f64)| {
+        [Metric::PsnrY, Metric::PsnrYuv].map(|metric| SetComparison {
+            anchor: anchor.to_owned(),
+            metric,
+            bd_rate: Some(spread(mean)),
+            refused: 0,
+        })
     };
     let failure = objective.is_none().then(|| Failure {
         fault: Fault::Candidate,
@@ -183,7 +185,7 @@ fn published(experiment: &Experiment, formula: &Formula, other: fn(f64) -> f64) 
         points: Vec::new(),
         anchors: Vec::new(),
         comparisons: Vec::new(),
-        set: savings.into_iter().flatten().map(compared).collect(),
+        set: savings.into_iter().flatten().flat_map(compared).collect(),
         tools: QualityTools { psnr: "p".to_owned(), ssim: "s".to_owned(), vmaf: None },
         machine: Machine { cpu: None, threads: 1, lab: "1".to_owned(), ffmpeg: None },
         failure,
