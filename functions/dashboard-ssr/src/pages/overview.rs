@@ -101,14 +101,14 @@ fn search(milestones: &[Milestone], state: &LoopState) -> Markup {
     let curve = |arm: &Arm| {
         let steps: Vec<(u64, f64)> = milestones
             .iter()
-            .filter(|one| one.arm == *arm)
+            .filter(|one| one.arm == *arm && !one.retracted)
             .map(|one| (one.evaluations, one.bd_rate))
             .collect();
         let evaluations = count(*arm).max(steps.last().map_or(0, |step| step.0));
         (!steps.is_empty()).then(|| SearchCurve { name: text::arm(*arm).to_owned(), steps, evaluations })
     };
     let curves: Vec<SearchCurve> =
-        [Arm::Search, Arm::Random, Arm::Start, Arm::Person].iter().filter_map(curve).collect();
+        [Arm::Search, Arm::Random, Arm::Llm, Arm::Start, Arm::Person].iter().filter_map(curve).collect();
     html! {
         p.loop data-loop="" {
             @if state.paused {
