@@ -5,7 +5,7 @@ use crate::rate_distortion::bounds;
 use crate::sheet::{Drawn, Sheet};
 use crate::text::plain;
 use crate::theme::{BOX, FAINT, RULE, series};
-use crate::ticks::Counting;
+use crate::ticks::Amount;
 use aiv1_model::{Decibels, Quality};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -77,7 +77,7 @@ fn panel<DB: DrawingBackend>(
         .margin(8)
         .x_label_area_size(40)
         .y_label_area_size(70)
-        .build_cartesian_2d(Counting::new(0.0..last), worst - room..best + room)?;
+        .build_cartesian_2d(Amount::counted(last), worst - room..best + room)?;
     let digits = if best - worst > 4.0 { 0 } else { 3_usize.saturating_sub(usize::from(best > 2.0) * 2) };
     chart
         .configure_mesh()

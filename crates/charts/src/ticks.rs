@@ -1,4 +1,4 @@
-//! An axis that counts: whatever its length, only whole numbers are labelled, each once.
+//! An axis of amounts from nought; where it counts, only whole numbers are labelled, each once, whatever its length.
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
@@ -6,19 +6,30 @@ use std::ops::Range;
 
 /// The axis.
 #[derive(Clone)]
-pub(crate) struct Counting {
+pub(crate) struct Amount {
     line: RangedCoordf64,
-    last: f64,
+    end: f64,
+    whole: bool,
 }
 
-impl Counting {
-    /// One that begins at nought.
-    pub(crate) fn new(range: Range<f64>) -> Self {
-        Self { last: range.end, line: range.into() }
+impl Amount {
+    /// Of things that are counted.
+    pub(crate) fn counted(end: f64) -> Self {
+        Self { line: (0.0..end).into(), end, whole: true }
+    }
+
+    /// Of what has fractions.
+    pub(crate) fn measured(end: f64) -> Self {
+        Self { line: (0.0..end).into(), end, whole: false }
+    }
+
+    /// Where it ends.
+    pub(crate) const fn end(&self) -> f64 {
+        self.end
     }
 }
 
-impl Ranged for Counting {
+impl Ranged for Amount {
     type FormatOption = DefaultFormatting;
     type ValueType = f64;
 
@@ -26,8 +37,8 @@ impl Ranged for Counting {
         self.line.map(value, limit)
     }
 
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        counts(self.last)
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if self.whole { counts(self.end) } else { self.line.key_points(hint) }
     }
 
     fn range(&self) -> Range<f64> {

@@ -315,6 +315,7 @@ impl Experiment {
             attention: self.attention.clone(),
             verified: self.verified.clone(),
             retraction: self.retraction.clone(),
+            purged_at: self.purged_at,
         }
     }
 }
@@ -369,6 +370,9 @@ pub struct Summary {
     /// Its result no longer stands.
     #[serde(default)]
     pub retraction: Option<Retraction>,
+    /// What it showed was removed for good.
+    #[serde(default)]
+    pub purged_at: Option<Timestamp>,
 }
 
 /// How many experiments there are in each status.

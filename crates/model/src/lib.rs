@@ -8,6 +8,7 @@ pub mod api;
 pub mod legacy;
 
 mod anchor;
+mod archive;
 mod bdrate;
 mod canary;
 mod cascade;
@@ -19,6 +20,7 @@ mod digest;
 mod experiment;
 mod failure;
 mod findings;
+mod held_out;
 mod journal;
 mod manifest;
 mod parameters;
@@ -28,6 +30,7 @@ mod record;
 mod submission;
 
 pub use anchor::{AnchorEncode, AnchorPoint};
+pub use archive::{Cell, CostBand, RateBand, archive};
 pub use bdrate::{BdRate, Certificate, Comparison, Metric, Refusal, SetComparison, Spread};
 pub use canary::{CANARIES, Canary, CaughtBy};
 pub use cascade::{Bar, KnownModules};
@@ -42,6 +45,7 @@ pub use experiment::{
 };
 pub use failure::{Evidence, Failure, Fault};
 pub use findings::{Findings, Saving, UnderMegabit};
+pub use held_out::Generalisation;
 pub use journal::{Action, Event, JournalEntry, Note, Verified, VerifiedOutcome};
 pub use legacy::{LegacyExperiment, LegacyId};
 pub use manifest::{Manifest, ManifestEntry};

@@ -49,6 +49,9 @@ pub enum Problem {
     /// 409: it contradicts what is there.
     #[error("{0}")]
     Conflict(String),
+    /// 410: it was there, and was removed for good.
+    #[error("{0}")]
+    Gone(String),
     /// 413.
     #[error("{0}")]
     TooLarge(String),
@@ -89,6 +92,7 @@ impl Problem {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Gone(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -53,6 +53,7 @@ pub(crate) async fn explained(State(site): State<Site>, request: Request, next: 
     let status = response.status();
     let heading = match status {
         StatusCode::NOT_FOUND => "Nothing here",
+        StatusCode::GONE => "Removed for good",
         StatusCode::BAD_REQUEST => "That address cannot be read",
         StatusCode::METHOD_NOT_ALLOWED => "Pages are for reading",
         StatusCode::INTERNAL_SERVER_ERROR => "An error on our side",
@@ -72,8 +73,11 @@ pub(crate) async fn explained(State(site): State<Site>, request: Request, next: 
                 p {
                     "An experiment lies at " code { "/blog/exp_…" } ", where " code { "exp_" }
                     " is followed by 16 digits out of " code { "0–9" } " and " code { "a–f" } "; a codec at "
-                    code { "/codecs/…" } " with the 64 digits of its SHA-256. Nothing that ended is ever removed."
+                    code { "/codecs/…" } " with the 64 digits of its SHA-256. What an operator had to remove says so."
                 }
+            }
+            @if status == StatusCode::GONE {
+                p { "An operator did that. What was asked is still known, so that it is not asked again." }
             }
             p.actions {
                 a.button href="/" { "To the dashboard" }

@@ -32,7 +32,7 @@ async fn feed(pages: &Pages) -> Result<Markup, PageError> {
         href: format!("{public_url}{path}"),
         ..Link::default()
     };
-    let latest = ended.iter().filter_map(|one| one.ended_at).max().unwrap_or(Timestamp::UNIX_EPOCH);
+    let latest = ended.iter().map(changed).max().unwrap_or(Timestamp::UNIX_EPOCH);
     let feed = Feed {
         title: Text::plain("AiV1: experiments"),
         subtitle: Some(Text::plain("What an open laboratory for video codecs tried, and what came of it")),
@@ -53,21 +53,31 @@ async fn feed(pages: &Pages) -> Result<Markup, PageError> {
     Ok(PreEscaped(String::from_utf8(bytes).map_err(Problem::internal)?))
 }
 
+/// When it ended, or was retracted since.
+fn changed(one: &Summary) -> Timestamp {
+    let ended = one.ended_at.unwrap_or(one.submitted_at);
+    one.retraction.as_ref().map_or(ended, |retraction| retraction.at.max(ended))
+}
+
 fn entry(one: &Summary, link: &impl Fn(&str, &str) -> Link) -> Result<Entry, PageError> {
     let page = link("alternate", &format!("/blog/{}", one.id));
-    let updated = one.ended_at.unwrap_or(one.submitted_at);
     let summary = match &one.failure {
         Some(failure) => format!("{}: {}", text::fault(failure.fault), text::plain(&failure.message, 400)),
-        None => title_of(one),
+        None => match &one.retraction {
+            Some(why) => format!("Retracted by {}: {}", text::name(&why.by), text::plain(&why.reason, 400)),
+            None => title_of(one),
+        },
     };
-    let category = Category { term: one.status.as_str().to_owned(), ..Category::default() };
+    let retracted = one.retraction.is_some().then_some("retracted");
+    let terms = std::iter::once(one.status.as_str()).chain(retracted);
+    let category = |term: &str| Category { term: term.to_owned(), ..Category::default() };
     Ok(Entry {
         title: Text::plain(xml(&format!("No. {} · {}", one.number, title_of(one)))),
         id: page.href.clone(),
-        updated: date(updated)?,
+        updated: date(changed(one))?,
         published: Some(date(one.submitted_at)?),
         links: vec![page],
-        categories: vec![category],
+        categories: terms.map(category).collect(),
         summary: Some(Text::plain(xml(&summary))),
         ..Entry::default()
     })

@@ -1,6 +1,6 @@
 //! Lists of experiments, one line each; on a phone each line becomes a block.
 
-use crate::components::{arm_of, parameters_in_brief, ruler};
+use crate::components::{arm_of, figure, marks, parameters_in_brief, ruler};
 use crate::text::{self, ABSENT};
 use aiv1_model::{Status, Summary, Work};
 use maud::{Markup, html};
@@ -38,7 +38,7 @@ pub(crate) fn ledger(tab: Status, rows: &[Summary]) -> Markup {
                             td.number data-label="No." { (text::grouped(row.number)) }
                             th.what scope="row" {
                                 a href=(format!("/blog/{}", row.id)) { bdi { (text::name(&row.codec)) } span.hidden { " No. " (row.number) } }
-                                " " (arm_of(row.arm)) " " (parameters_in_brief(&row.parameters, None))
+                                " " (arm_of(row.arm)) (marks(row)) " " (parameters_in_brief(&row.parameters, None))
                                 @if tab == Status::Successful {
                                     label.pick { input type="checkbox" name="ids" value=(row.id) form="compare"; " compare" span.hidden { " No. " (row.number) } }
                                 }
@@ -61,8 +61,9 @@ fn cells(tab: Status, row: &Summary, labels: [&str; 3]) -> Markup {
                 td.saving data-label=(second) {
                     @match findings.and_then(|findings| findings.headline.as_ref()) {
                         Some(saving) => {
-                            span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } }
-                            (ruler(saving.bd_rate))
+                            @let retracted = row.retraction.is_some();
+                            (figure(retracted, &html! { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } }))
+                            @if !retracted { (ruler(saving.bd_rate)) }
                         }
                         None => { (ABSENT) " " span.hint { "none stated" } }
                     }
@@ -91,7 +92,7 @@ fn cells(tab: Status, row: &Summary, labels: [&str; 3]) -> Markup {
                 td data-label=(fourth) { (text::when_or_absent(row.ended_at)) }
             }
             Status::Other => {
-                td data-label=(second) { "cancelled" }
+                td data-label=(second) { @if row.purged_at.is_some() { "removed for good" } @else { "cancelled" } }
                 td data-label=(third) { (row.attempt) }
                 td data-label=(fourth) { (text::when_or_absent(row.ended_at)) }
             }

@@ -1,6 +1,6 @@
 //! Small pieces: badges, headlines, cards, tables.
 
-use crate::components::ruler;
+use crate::components::{figure, ruler};
 use crate::text::{self, ABSENT};
 use aiv1_model::{Arm, ClipInfo, Declaration, Metric, Parameters, Saving, Status, Summary, UnderMegabit};
 use maud::{Markup, html};
@@ -41,14 +41,14 @@ pub(crate) fn arm_of(arm: Arm) -> Markup {
     html! { span class=(format!("arm {arm}")) { (text::arm(arm)) } }
 }
 
-/// The saving against the strongest anchor, large, or why there is none.
-pub(crate) fn headline(saving: Option<&Saving>) -> Markup {
+/// The saving against the strongest anchor, large, or why there is none; struck through where it no longer stands.
+pub(crate) fn headline(saving: Option<&Saving>, retracted: bool) -> Markup {
     html! {
         @match saving {
             Some(saving) => {
-                p.headline { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) }
+                p.headline { (figure(retracted, &html! { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) })) }
                 p.against { "than " bdi { (text::name(&saving.anchor)) } " at equal " (saving.metric) }
-                (ruler(saving.bd_rate))
+                @if !retracted { (ruler(saving.bd_rate)) }
             }
             None => {
                 p.headline { b { (ABSENT) } }
@@ -85,7 +85,7 @@ pub(crate) fn card(place: usize, summary: &Summary) -> Markup {
                 span.place { (place) "." } " "
                 a href=(format!("/blog/{}", summary.id)) { bdi { (text::name(&summary.codec)) } " No. " (summary.number) }
             }
-            (headline(findings.and_then(|findings| findings.headline.as_ref())))
+            (headline(findings.and_then(|findings| findings.headline.as_ref()), summary.retraction.is_some()))
             dl.facts {
                 div { dt { "Decoding" } dd { (text::fuel_per_pixel(findings.and_then(|findings| findings.decode_fuel_per_pixel))) } }
                 div { dt { "Decoder" } dd { (text::or_absent(findings.and_then(|findings| findings.decoder_gzip_bytes).map(|size| format!("{} gz", text::bytes(size))))) } }

@@ -1,7 +1,7 @@
 //! `/blog`: the notebook. Every experiment that ended, newest first, in one sentence each.
 
 use crate::address::{Question, address};
-use crate::components::{arm_of, badge, pager};
+use crate::components::{arm_of, badge, marks, pager};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
 use crate::pages::experiment::title_of;
@@ -94,7 +94,7 @@ fn post(row: &Summary) -> Markup {
     html! {
         li {
             article {
-                p.kicker { "No. " (text::grouped(row.number)) " · " (text::when_or_absent(row.ended_at)) " · " (arm_of(row.arm)) " " (badge(row.status)) }
+                p.kicker { "No. " (text::grouped(row.number)) " · " (text::when_or_absent(row.ended_at)) " · " (arm_of(row.arm)) " " (badge(row.status)) (marks(row)) }
                 h2 { a href=(format!("/blog/{}", row.id)) { bdi { (title_of(row)) } } }
                 @if let Some(failure) = &row.failure { p { (text::fault(failure.fault)) ": " bdi { (text::plain(&failure.message, 240)) } } }
             }

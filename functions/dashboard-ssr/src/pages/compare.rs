@@ -1,7 +1,7 @@
 //! `/compare?ids=`: experiments side by side, at equal quality against the same anchors.
 
 use crate::address::{Question, address};
-use crate::components::{badge, chart, ledger, ruler, table};
+use crate::components::{badge, chart, figure, ledger, marks, retraction, ruler, table};
 use crate::error::PageError;
 use crate::layout::{self, Head, Section};
 use crate::pages::experiment;
@@ -94,6 +94,9 @@ fn side_by_side(found: &[(Experiment, Option<Record>)]) -> Markup {
     }
     html! {
         @if found.len() == 1 { p.hint { "Only one experiment is named: add another to the address, or tick it in a list." } }
+        @for (one, why) in found.iter().filter_map(|(one, _)| Some((one, one.retraction.as_ref()?))) {
+            p.hint { a href=(format!("/blog/{}", one.id)) { "No. " (one.number) } " " (retraction(why)) }
+        }
         (summary(found))
         (savings(found))
         (parameters(found))
@@ -113,7 +116,12 @@ fn heads(found: &[(Experiment, Option<Record>)]) -> Vec<String> {
     let several = |codec: &str| found.iter().filter(|(one, _)| one.submission.codec == codec).count() > 1;
     let head = |(one, _): &(Experiment, Option<Record>)| {
         let codec = text::name(&one.submission.codec);
-        if several(&one.submission.codec) { format!("{codec} No. {}", one.number) } else { codec }
+        let retracted = if one.retraction.is_some() { " (retracted)" } else { "" };
+        if several(&one.submission.codec) {
+            format!("{codec} No. {}{retracted}", one.number)
+        } else {
+            format!("{codec}{retracted}")
+        }
     };
     found.iter().map(head).collect()
 }
@@ -128,14 +136,17 @@ fn side_table(found: &[(Experiment, Option<Record>)], caption: &str, first: &str
 fn summary(found: &[(Experiment, Option<Record>)]) -> Markup {
     let findings = |one: &Experiment| one.findings.clone();
     let rows = html! {
-        tr { th scope="row" { "Experiment" } @for (one, _) in found { td { a href=(format!("/blog/{}", one.id)) { "No. " (one.number) } " " (badge(one.status)) " " code.hint { (one.id.as_str().chars().take(12).collect::<String>()) } } } }
+        tr { th scope="row" { "Experiment" } @for (one, _) in found { td { a href=(format!("/blog/{}", one.id)) { "No. " (one.number) } " " (badge(one.status)) (marks(&one.summary())) " " code.hint { (one.id.as_str().chars().take(12).collect::<String>()) } } } }
         tr { th scope="row" { "Proposed by" } @for (one, _) in found { td { (text::arm(one.origin.arm)) } } }
         tr {
             th scope="row" { "Against its strongest anchor" }
             @for (one, _) in found {
                 td.saving {
                     @match findings(one).and_then(|findings| findings.headline) {
-                        Some(saving) => { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } (ruler(saving.bd_rate)) }
+                        Some(saving) => {
+                            (figure(one.retraction.is_some(), &html! { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } }))
+                            @if one.retraction.is_none() { (ruler(saving.bd_rate)) }
+                        }
                         None => (ABSENT)
                     }
                 }
@@ -151,7 +162,7 @@ fn summary(found: &[(Experiment, Option<Record>)]) -> Markup {
 fn savings(found: &[(Experiment, Option<Record>)]) -> Markup {
     let anchors: BTreeSet<&str> =
         found.iter().flat_map(|(one, _)| &one.submission.settings.anchors).map(String::as_str).collect();
-    let figure = |record: &Option<Record>, anchor: &str, metric: Metric| {
+    let stated = |record: &Option<Record>, anchor: &str, metric: Metric| {
         let set = record.as_ref()?.set.iter().find(|one| one.anchor == anchor && one.metric == metric)?;
         set.bd_rate.map(|spread| text::percent(spread.mean))
     };
@@ -161,7 +172,7 @@ fn savings(found: &[(Experiment, Option<Record>)]) -> Markup {
             @for metric in Metric::ALL {
                 tr {
                     th scope="row" { bdi { (text::name(anchor)) } " " span.hint { (metric) } }
-                    @for (_, record) in found { td { (text::or_absent(figure(record, anchor, metric))) } }
+                    @for (one, record) in found { td { (figure(one.retraction.is_some(), &html! { (text::or_absent(stated(record, anchor, metric))) })) } }
                 }
             }
         }

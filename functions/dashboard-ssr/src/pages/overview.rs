@@ -1,13 +1,15 @@
 //! What is the same on each of the dashboard's tabs: counts, best results, figures, workers, queue.
 
+use super::held_out::{self, Checked};
 use super::{legacy, workers};
 use crate::components::{card, chart, footage, table};
 use crate::text;
-use aiv1_charts::{SearchCurve, Theme};
-use aiv1_model::api::WorkerStatus;
+use aiv1_charts::{Budget, SearchCurve, Theme};
+use aiv1_model::api::{ClipEntry, WorkerStatus};
 use aiv1_model::{Arm, Counts, Record, Summary};
 use aiv1_store::{Codec, LoopState, Milestone, Overview, Page};
 use aiv1_web::{Problem, Services};
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -30,10 +32,11 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// One read of the store.
+    /// One read of the store, and what held-out clips say of the best.
     pub(crate) async fn read(services: &Services) -> Result<Self, Problem> {
         let overview = services.catalog.overview().await?;
-        let top = top(&overview);
+        let checked = checked(services, &overview).await?;
+        let top = top(&overview, &checked);
         let bench = bench(&overview.workers, &overview.waiting, services.clock.now());
         let legacy = legacy::latest(&overview.legacy);
         let Overview { counts, codecs, .. } = overview;
@@ -41,7 +44,31 @@ impl Front {
     }
 }
 
-fn top(overview: &Overview) -> Markup {
+/// What held-out clips say of each of the best, in their order.
+async fn checked(services: &Services, overview: &Overview) -> Result<Vec<Option<Checked>>, Problem> {
+    let Overview { best, record, .. } = overview;
+    if best.is_empty() {
+        return Ok(Vec::new());
+    }
+    let clips = services.catalog.clips().await?;
+    if clips.iter().all(|clip| clip.set != ClipEntry::HELD_OUT) {
+        return Ok(vec![None; best.len()]);
+    }
+    let one = async |place: usize, summary: &Summary| {
+        let read = match record {
+            // The overview has the first one's already.
+            Some(record) if place == 0 => return held_out::check(services, &clips, summary, record).await,
+            _ => services.catalog.record(&summary.id).await?,
+        };
+        match read {
+            Some(record) => held_out::check(services, &clips, summary, &record).await,
+            None => Ok(None),
+        }
+    };
+    try_join_all(best.iter().enumerate().map(|(place, summary)| one(place, summary))).await
+}
+
+fn top(overview: &Overview, checked: &[Option<Checked>]) -> Markup {
     let Overview { best, record, milestones, state, .. } = overview;
     html! {
         section aria-labelledby="best" {
@@ -56,7 +83,7 @@ fn top(overview: &Overview) -> Markup {
                     }
                     a href="/method#saving" { "How it is compared" } "."
                 }
-                div.cards { @for (index, summary) in best.iter().enumerate() { (card(index + 1, summary)) } }
+                div.cards { @for (index, (summary, checked)) in best.iter().zip(checked).enumerate() { (card(index + 1, summary, &held_out::line(checked.as_ref()))) } }
             }
         }
         div.two {
@@ -99,16 +126,16 @@ fn search(milestones: &[Milestone], state: &LoopState) -> Markup {
     let count =
         |arm: Arm| state.evaluations.iter().find(|(one, _)| *one == arm).map_or(0, |(_, count)| *count);
     let curve = |arm: &Arm| {
-        let steps: Vec<(u64, f64)> = milestones
+        let steps: Vec<(f64, f64)> = milestones
             .iter()
-            .filter(|one| one.arm == *arm)
-            .map(|one| (one.evaluations, one.bd_rate))
+            .filter(|one| one.arm == *arm && !one.retracted)
+            .map(|one| (one.evaluations as f64, one.bd_rate))
             .collect();
-        let evaluations = count(*arm).max(steps.last().map_or(0, |step| step.0));
-        (!steps.is_empty()).then(|| SearchCurve { name: text::arm(*arm).to_owned(), steps, evaluations })
+        let spent = steps.last().map_or(0.0, |step| step.0.max(count(*arm) as f64));
+        (!steps.is_empty()).then(|| SearchCurve { name: text::arm(*arm).to_owned(), steps, spent })
     };
     let curves: Vec<SearchCurve> =
-        [Arm::Search, Arm::Random, Arm::Start, Arm::Person].iter().filter_map(curve).collect();
+        [Arm::Search, Arm::Random, Arm::Llm, Arm::Start, Arm::Person].iter().filter_map(curve).collect();
     html! {
         p.loop data-loop="" {
             @if state.paused {
@@ -124,15 +151,15 @@ fn search(milestones: &[Milestone], state: &LoopState) -> Markup {
             @let rows = html! {
                 @for curve in &curves {
                     tr {
-                        td { (curve.name) } td { (text::grouped(curve.evaluations)) }
+                        td { (curve.name) } td { (text::grouped(curve.spent as u64)) }
                         td { (text::or_absent(curve.steps.first().map(|step| text::percent(step.1)))) }
                         td { (text::or_absent(curve.steps.last().map(|step| text::percent(step.1)))) }
                     }
                 }
             };
             @let figures = table("Best so far, by who proposed", &["Proposed by", "Evaluated", "First", "Best so far"], &rows);
-            @let caption = html! { "Best BD-rate so far against the strongest anchor; further down is better. The random control shows what luck alone finds." };
-            (chart(aiv1_charts::search_progress(&curves, Theme::Page), &caption, Some(&figures)))
+            @let caption = html! { "Best BD-rate so far against the strongest anchor; further down is better. The random control shows what luck alone finds. " a href="/efficacy" { "Held against one another" } };
+            (chart(aiv1_charts::search_progress(&curves, Budget::Experiments, Theme::Page), &caption, Some(&figures)))
         }
     }
 }

@@ -10,4 +10,5 @@ mod links;
 mod sample;
 mod site;
 mod snapshots;
+mod standing;
 mod video;

@@ -4,9 +4,9 @@
 use aiv1_model::api::ClipEntry;
 use aiv1_model::{
     Arm, BundleRef, CodecInfo, Comparison, Cost, Decibels, Declaration, DeclaredParameter, Digest, Evidence,
-    ExperimentId, Failure, Fault, FrameQuality, Machine, Metric, Origin, ParameterKind, ParameterValue,
-    Parameters, Phase, PhaseOutcome, PhaseRecord, PlaneError, Quality, RatePoint, Record, SetComparison,
-    Settings, Spread, Status, Submission,
+    Experiment, ExperimentId, Failure, Fault, FrameQuality, Machine, Metric, Origin, ParameterKind,
+    ParameterValue, Parameters, Phase, PhaseOutcome, PhaseRecord, PlaneError, Quality, RatePoint, Record,
+    SetComparison, Settings, Spread, Status, Submission,
 };
 use aiv1_store::contract::fixtures;
 use aiv1_store::{BlobKey, Blobs, Catalog, Ended, ManualClock, NewExperiment, ObjectKind};
@@ -84,9 +84,12 @@ impl Lab {
         lambda: f64,
         rationale: &str,
     ) -> ExperimentId {
+        self.propose(submission(codec, lambda), Origin::new(arm, rationale)).await
+    }
+
+    /// Submits what is asked by whom it is proposed.
+    pub(crate) async fn propose(&self, submission: Submission, origin: Origin) -> ExperimentId {
         self.clock.advance(SignedDuration::from_secs(7));
-        let submission = submission(codec, lambda);
-        let origin = Origin::new(arm, rationale);
         let new = NewExperiment { submission, origin, idempotency_key: None };
         self.catalog.submit(&new).await.unwrap().experiment.id
     }
@@ -119,6 +122,14 @@ impl Lab {
     pub(crate) async fn measure(&self, arm: Arm, lambda: f64, ratio: f64, rationale: &str) -> ExperimentId {
         self.submit(arm, lambda, rationale).await;
         self.end("bench-1", |submission| record(submission, ratio)).await
+    }
+
+    /// Takes over an experiment of another laboratory, with what has been done to it there.
+    pub(crate) async fn adopt(&self, from: &Self, id: &ExperimentId, done: impl FnOnce(&mut Experiment)) {
+        let mut experiment = from.catalog.experiment(id).await.unwrap().unwrap();
+        done(&mut experiment);
+        let record = from.catalog.record(id).await.unwrap();
+        assert_eq!(self.store.import(vec![(experiment, record)]).await.unwrap(), 1);
     }
 
     /// Keeps records of the earlier system: what `items` of their table say.
@@ -158,7 +169,8 @@ pub(crate) fn clips() -> Vec<ClipEntry> {
     CLIPS.into_iter().enumerate().map(clip).collect()
 }
 
-fn submission(codec: &str, lambda: f64) -> Submission {
+/// What is asked of the codec `transform` under this name.
+pub(crate) fn submission(codec: &str, lambda: f64) -> Submission {
     Submission {
         codec: codec.to_owned(),
         source: Digest::of(SOURCE.as_bytes()),

@@ -18,7 +18,7 @@ pub(super) fn section(shown: &Shown) -> Markup {
         section #after aria-labelledby="after-heading" {
             h2 #after-heading { "After: what came out" }
             div.result {
-                div.big { (headline(stated)) }
+                div.big { (headline(stated, shown.experiment.retraction.is_some())) }
                 div {
                     @match stated {
                         Some(saving) => p.lead {

@@ -10,12 +10,12 @@ mod phases;
 mod points;
 
 use crate::address::Question;
-use crate::components::{arm_of, badge};
+use crate::components::{arm_of, attention, badge, retraction};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
 use crate::render::{HTML, Pages};
 use crate::{layout, pages, text};
-use aiv1_model::{Declaration, Experiment, ExperimentId, LegacyId, Record, Status};
+use aiv1_model::{Declaration, Experiment, ExperimentId, LegacyId, Record, Status, Summary, VerifiedOutcome};
 use aiv1_store::Rebuild;
 use aiv1_web::Problem;
 use axum::extract::{Path, Query as Asked, State};
@@ -78,6 +78,10 @@ struct Shown {
 
 async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result<Markup, PageError> {
     let experiment = find(pages, id).await?;
+    if let Some(purged_at) = experiment.purged_at {
+        let at = purged_at.strftime("%Y-%m-%d");
+        return Err(Problem::Gone(format!("what experiment {id} showed was removed for good on {at}")).into());
+    }
     let record = pages.services.catalog.record(id).await?;
     let choice = Choice::read(question, record.as_ref())?;
     let video = match &choice {
@@ -118,11 +122,12 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
     };
     let measured = shown.record.as_ref().is_some_and(|record| !record.points.is_empty());
     let body = html! {
-        article.experiment {
+        article.experiment.retracted[shown.experiment.retraction.is_some()] {
             header.entry {
                 p.kicker { "Experiment No. " (text::grouped(shown.experiment.number)) " · " (arm_of(shown.experiment.origin.arm)) " " (badge(shown.experiment.status)) }
                 h1 { (title) }
                 (times(&shown.experiment))
+                (standing(&shown.experiment))
                 (contents(&shown, measured))
             }
             @if moving {
@@ -147,29 +152,21 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
     Ok(layout::page(&pages.services.site, &head, &body))
 }
 
-/// The page's heading: what was tried, and in a few words what came of it.
+/// The page's heading.
 pub(crate) fn title(experiment: &Experiment) -> String {
-    outcome(
-        &experiment.submission.codec,
-        experiment.status,
-        experiment.findings.as_ref(),
-        experiment.failure.as_ref(),
-    )
+    title_of(&experiment.summary())
 }
 
-/// The same of a row of a list.
-pub(crate) fn title_of(summary: &aiv1_model::Summary) -> String {
-    outcome(&summary.codec, summary.status, summary.findings.as_ref(), summary.failure.as_ref())
-}
-
-fn outcome(
-    codec: &str,
-    status: Status,
-    findings: Option<&aiv1_model::Findings>,
-    failure: Option<&aiv1_model::FailureSummary>,
-) -> String {
-    let codec = text::name(codec);
-    match (status, findings.and_then(|findings| findings.headline.as_ref()), failure) {
+/// What was tried, and in a few words what came of it; first of all whether that still stands.
+pub(crate) fn title_of(row: &Summary) -> String {
+    let codec = text::name(&row.codec);
+    let headline = row.findings.as_ref().and_then(|findings| findings.headline.as_ref());
+    match (row.status, headline, &row.failure) {
+        _ if row.purged_at.is_some() => format!("{codec}: removed for good"),
+        (Status::Successful, Some(saving), _) if row.retraction.is_some() => {
+            format!("{codec}, retracted: {}", text::saving(saving))
+        }
+        (Status::Successful, None, _) if row.retraction.is_some() => format!("{codec}, retracted"),
         (Status::Successful, Some(saving), _) => format!("{codec}: {}", text::saving(saving)),
         (Status::Successful, None, _) => format!("{codec}: measured, no saving to state"),
         (Status::Failed, _, Some(failure)) => {
@@ -197,6 +194,37 @@ fn times(experiment: &Experiment) -> Markup {
                 @if let Some(started) = experiment.started_at { div { dt { "Took" } dd { (text::span(started, ended)) } } }
             }
         }
+    }
+}
+
+/// Whether it still stands, whether a person is waited for, and when it was last derived again.
+fn standing(experiment: &Experiment) -> Markup {
+    html! {
+        @if let Some(why) = &experiment.retraction {
+            div.failure.retraction role="note" {
+                p.lead { (retraction(why)) }
+                p.hint { "What was published stays readable below, struck through. None of its figures stands any more, and none is ranked." }
+            }
+        }
+        @if let Some(why) = &experiment.attention {
+            div.state.attention role="note" { p.lead { (attention(why)) } }
+        }
+        @if experiment.status == Status::Successful { p.verified { (verified(experiment)) } }
+    }
+}
+
+fn verified(experiment: &Experiment) -> Markup {
+    let Some(verified) = &experiment.verified else {
+        return html! { "Derived again from what is stored: never yet. " a href="#verify" { "Anyone can" } "." };
+    };
+    let outcome = match verified.outcome {
+        VerifiedOutcome::Confirmed => "every figure came out again",
+        VerifiedOutcome::Incomplete => "nothing differed, but not everything could be checked",
+        VerifiedOutcome::Differs => "something differed",
+    };
+    html! {
+        "Last derived again from what is stored on " (text::when(verified.at)) " by " bdi { (text::name(&verified.by)) } ": " (outcome) "."
+        @if verified.times > 1 { " " span.hint { (text::grouped(verified.times)) " times so far" } }
     }
 }
 
