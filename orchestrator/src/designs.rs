@@ -5,12 +5,14 @@
 //! Only replies that cannot be used leave no experiment: the model is asked again at once, a few times, and each time is a
 //! line of the journal.
 
-use crate::llm::{Brief, Champion, Curve, DesignError, Designed, LlmDesigner, LlmProposal, Parent, Spent, Try, TryOutcome};
+use crate::llm::{
+    Brief, Champion, Curve, DesignError, Designed, LlmDesigner, LlmProposal, Parent, Spent, Try, TryOutcome,
+};
 use crate::promotion::Lab;
 use crate::{Error, LOOP, day};
 use aiv1_model::{
-    Action, Arm, DesignCost, Digest, Experiment, ExperimentId, Fault, Note, Origin, Status, Submission, Summary,
-    archive, chain,
+    Action, Arm, DesignCost, Digest, Experiment, ExperimentId, Fault, Note, Origin, Status, Submission,
+    Summary, archive, chain,
 };
 use aiv1_store::{BlobKey, Blobs, Clock, NewExperiment, ObjectKind, Order, Query};
 
@@ -93,14 +95,16 @@ impl Turn<'_> {
         let best = self.lab.catalog.list(&best).await?.experiments;
         let best: Vec<Summary> = best.into_iter().filter(|summary| self.lab.answers(summary)).collect();
         let cells = archive(&best);
-        let drawn = self.draw.checked_rem(cells.len() as u64).and_then(|drawn| cells.values().nth(drawn as usize));
+        let drawn =
+            self.draw.checked_rem(cells.len() as u64).and_then(|drawn| cells.values().nth(drawn as usize));
         Ok(drawn.map(|summary| summary.id.clone()))
     }
 
     /// Everything that the model is told; `None` if the parent is not whole any more.
     async fn brief(&self, parent: &ExperimentId, tries: Vec<Summary>) -> Result<Option<Brief>, Error> {
         let catalog = self.lab.catalog;
-        let (Some(experiment), Some(record)) = (catalog.experiment(parent).await?, catalog.record(parent).await?)
+        let (Some(experiment), Some(record)) =
+            (catalog.experiment(parent).await?, catalog.record(parent).await?)
         else {
             return Ok(None);
         };
@@ -143,7 +147,8 @@ impl Turn<'_> {
     async fn told(&self, summary: Summary) -> Result<Option<Try>, Error> {
         let Some(failure) = summary.failure else { return Ok(None) };
         let record = self.lab.catalog.record(&summary.id).await?;
-        let evidence = record.and_then(|record| record.failure).map(|failure| failure.evidence).unwrap_or_default();
+        let evidence =
+            record.and_then(|record| record.failure).map(|failure| failure.evidence).unwrap_or_default();
         let change = self.source(summary.source).await?;
         Ok(Some(Try { change, outcome: TryOutcome::Failed { failure, evidence } }))
     }
@@ -174,10 +179,12 @@ impl Turn<'_> {
                 None => charge.cost,
             };
             let tried = match designed {
-                Designed::Proposal(proposal) => match self.submit(&parent, *proposal, so_far.clone()).await? {
-                    Ok(experiment) => return Ok(Some(experiment)),
-                    Err(tried) => tried,
-                },
+                Designed::Proposal(proposal) => {
+                    match self.submit(&parent, *proposal, so_far.clone()).await? {
+                        Ok(experiment) => return Ok(Some(experiment)),
+                        Err(tried) => tried,
+                    }
+                }
                 Designed::Unusable { problem, .. } => {
                     Try { change: None, outcome: TryOutcome::Unusable(problem) }
                 }
@@ -215,7 +222,8 @@ impl Turn<'_> {
             cost: Some(cost),
             ..Origin::new(Arm::Llm, rationale)
         };
-        let submitted = self.lab.catalog.submit(&NewExperiment { submission, origin, idempotency_key: None }).await?;
+        let submitted =
+            self.lab.catalog.submit(&NewExperiment { submission, origin, idempotency_key: None }).await?;
         if submitted.created {
             return Ok(Ok(submitted.experiment));
         }

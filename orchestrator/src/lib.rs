@@ -27,6 +27,7 @@ mod words;
 
 pub use config::{Budget, Config};
 pub use designer::{Ask, Designer, Proposal, Random, Start};
+pub use designs::MAX_TRIES;
 pub use error::Error;
 pub use history::{Evaluation, History, MAX_HISTORY, Outcome};
 pub use orchestrator::{Orchestrator, Step, Stopped};
@@ -34,3 +35,6 @@ pub use promotion::LOOK_STEP;
 pub use question::{Question, StartingCodec, USUAL_REFERENCE};
 pub use search::Search;
 pub use space::Space;
+
+/// By which name the loop is in the journal.
+pub const LOOP: &str = "loop";

@@ -2,8 +2,8 @@
 
 use crate::designer::{Ask, Designer, Proposal, Random, Start, mix};
 use crate::history::{History, Outcome};
-use crate::question::{Question, StartingCodec, reference};
 use crate::llm::LlmDesigner;
+use crate::question::{Question, StartingCodec, reference};
 use crate::search::Search;
 use crate::space::Space;
 use crate::{Config, Error, day, designs, promotion, words};

@@ -9,6 +9,7 @@ mod doctor;
 mod documents;
 mod export;
 mod import;
+mod model;
 mod new_codec;
 mod operate;
 mod orders;

@@ -162,7 +162,11 @@ mod tests {
             Event::Action { experiment: experiment.clone(), action: Action::Cancelled },
             Event::Action { experiment, action: Action::Retracted { reason: "a\u{1b}[2J\nb".to_owned() } },
             Event::Note(Note::Paused),
-            Event::Note(Note::ModelCalled { outcome: "proposed".to_owned(), cost, at_most_microdollars: None }),
+            Event::Note(Note::ModelCalled {
+                outcome: "proposed".to_owned(),
+                cost,
+                at_most_microdollars: None,
+            }),
         ];
         let entry = |(number, event)| JournalEntry {
             number,

@@ -4,7 +4,7 @@
 //! proposes. They may use a day's budget twice, since each counts its own. Nothing is locked for it.
 
 use super::operate::{self, OperateError};
-use super::{Context, anchor_names, clips, question};
+use super::{Context, anchor_names, clips, model, question};
 use crate::arguments::{Loop, Measuring};
 use crate::store::{self, Aws, OpenStore};
 use aiv1_lab::{Error, machine};
@@ -23,19 +23,23 @@ pub(crate) fn run(context: &Context, arguments: &Loop) -> Result<(), OperateErro
     process::log(LevelFilter::INFO);
     let runtime = operate::runtime()?;
     // Codecs are compiled only once there is a store to propose to.
-    let (shutdown, store, settings) = runtime.block_on(async {
+    let (shutdown, store, settings, model) = runtime.block_on(async {
         let shutdown = process::shutdown();
         let shutdown = shutdown.map_err(Error::file("listen to signals for", Path::new("the loop")))?;
         let store = store::open(arguments.data.as_deref()).await?;
         let settings = settings(&arguments.measuring, &store).await?;
-        Ok::<_, OperateError>((shutdown, store, settings))
+        let parameters = store.aws.as_ref().and_then(|Aws { clients, config }| {
+            Some(Parameters::new(clients, config.parameters.as_deref()?))
+        });
+        let model = model::designer(&arguments.designing, parameters.as_ref()).await?;
+        Ok::<_, OperateError>((shutdown, store, settings, model))
     })?;
     let lab = machine::lab(context.threads)?;
     let codecs = question::starting_codecs(&lab, &arguments.designing.codecs)?;
     let ended = runtime.block_on(async {
         let config = Config { ahead: arguments.ahead, ..question::designing(&arguments.designing, settings) };
         let OpenStore { catalog, blobs, clock, place, .. } = store;
-        let the_loop = Orchestrator::new(catalog, blobs, clock, codecs, config)?;
+        let the_loop = Orchestrator::new(catalog, blobs, clock, codecs, config)?.with_model(model);
         tracing::info!(place, "the loop runs");
         if the_loop.run(shutdown).await == Stopped::BudgetUsed {
             tracing::info!("as many experiments as were asked for are proposed");

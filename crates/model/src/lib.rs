@@ -40,8 +40,8 @@ pub use codec::{CodecInfo, ModuleInfo};
 pub use diagnosis::{Category, Diagnosis, Severity};
 pub use digest::{Digest, DigestError, Hasher};
 pub use experiment::{
-    Arm, Attention, BundleRef, Counts, DesignCost, Experiment, FailureSummary, Origin, Prediction,
-    Resolved, Retraction, Summary, Work,
+    Arm, Attention, BundleRef, Counts, DesignCost, Experiment, FailureSummary, Origin, Prediction, Resolved,
+    Retraction, Summary, Work,
 };
 pub use failure::{Evidence, Failure, Fault};
 pub use findings::{Findings, Saving, UnderMegabit};

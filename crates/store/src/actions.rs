@@ -32,7 +32,8 @@ impl Entry {
             Action::Cancelled => self.cancel(now)?,
             Action::Rerun => self.rerun(now)?,
             Action::Flagged { reason } => {
-                self.experiment.attention = Some(Attention { since: now, reason: reason.clone(), resolved: None });
+                self.experiment.attention =
+                    Some(Attention { since: now, reason: reason.clone(), resolved: None });
             }
             Action::Resolved { note } => self.resolve(&by, note, now)?,
             Action::Retracted { reason } => self.retract(&by, reason, now)?,

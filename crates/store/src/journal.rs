@@ -131,9 +131,13 @@ mod tests {
             output_tokens: 1,
             microdollars: None,
         };
-        let line = Line::of_note("loop", &Note::ModelCalled { outcome: long, cost, at_most_microdollars: None }, at).numbered(7);
+        let line =
+            Line::of_note("loop", &Note::ModelCalled { outcome: long, cost, at_most_microdollars: None }, at)
+                .numbered(7);
         assert_eq!((line.number, line.at, line.by.as_str()), (7, at, "loop"));
-        let Event::Note(Note::ModelCalled { outcome, cost, .. }) = line.event else { panic!("{:?}", line.event) };
+        let Event::Note(Note::ModelCalled { outcome, cost, .. }) = line.event else {
+            panic!("{:?}", line.event)
+        };
         assert_eq!((outcome.len(), cost.model.len()), (Action::MAX_TEXT_BYTES, Action::MAX_TEXT_BYTES));
     }
 

@@ -4,9 +4,9 @@
 use aiv1_model::api::{ClipEntry, WorkerInfo};
 use aiv1_model::{
     Action, Arm, BundleRef, ClipClass, ClipInfo, CodecInfo, ColorInfo, Declaration, Digest, Experiment,
-    Failure, Fault, FrameRate, JournalEntry, Limits, Machine, Metric, ModuleInfo, Note, Origin, ParameterValue,
-    Parameters, Phase, QualityTools, RECORD_VERSION, Record, SetComparison, Settings, SourceFile, Spread,
-    Status, VideoFormat,
+    Failure, Fault, FrameRate, JournalEntry, Limits, Machine, Metric, ModuleInfo, Note, Origin,
+    ParameterValue, Parameters, Phase, QualityTools, RECORD_VERSION, Record, SetComparison, Settings,
+    SourceFile, Spread, Status, VideoFormat,
 };
 use aiv1_orchestrator::{
     Budget, Config, History, MAX_HISTORY, Orchestrator, Outcome, Question, Space, StartingCodec, Step,

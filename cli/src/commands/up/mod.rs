@@ -6,7 +6,8 @@ mod narrate;
 mod serve;
 mod tasks;
 
-use super::{Context, anchor_names, clips, open_clips, question};
+use super::operate::{self, OperateError};
+use super::{Context, anchor_names, clips, model, open_clips, question};
 use crate::arguments::Up;
 use crate::exit;
 use aiv1_lab::{Error, Lab, Observer as _, machine};
@@ -46,6 +47,8 @@ enum UpError {
     System { action: &'static str, source: io::Error },
     #[error("the worker cannot start")]
     Worker(#[source] aiv1_worker::Error),
+    #[error(transparent)]
+    Model(#[from] Box<OperateError>),
     #[error("the search cannot start")]
     Loop(#[source] aiv1_orchestrator::Error),
 }
@@ -55,6 +58,7 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> ExitCode {
     match start(context, arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(UpError::Lab(error)) => exit::report(&error),
+        Err(UpError::Model(error)) => operate::code(Err(*error)),
         Err(error) => exit::report_other(&error),
     }
 }
@@ -110,6 +114,7 @@ impl Assembly<'_> {
         let local = format!("http://{}", reachable(bound));
         let public = arguments.public_url.clone().unwrap_or_else(|| local.clone());
         let tokens = directory.tokens()?;
+        let model = model::designer(&arguments.designing, None).await.map_err(Box::new)?;
 
         let clock = Arc::new(SystemClock);
         let store = EmbeddedStore::open(directory.path(), clock.clone())?;
@@ -152,7 +157,7 @@ impl Assembly<'_> {
         self::tasks::rebuild(&mut tasks, &services, &lab, &directory, &shutdown);
         self::tasks::work(&mut tasks, workers, &shutdown);
         if !arguments.no_search {
-            self::tasks::search(&mut tasks, &services, codecs, settings, arguments, &shutdown)?;
+            self::tasks::search(&mut tasks, &services, codecs, settings, (arguments, model), &shutdown)?;
         }
         say(&format!("AiV1 is up: {public}/  (data in {}; Ctrl-C stops)", directory.path().display()));
         tasks.spawn(narrate::narrate(catalog, reference, context.quiet, shutdown.clone()));

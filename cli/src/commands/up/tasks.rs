@@ -6,6 +6,7 @@ use crate::arguments::Up;
 use crate::commands::question;
 use aiv1_lab::Lab;
 use aiv1_model::Settings;
+use aiv1_orchestrator::llm::LlmDesigner;
 use aiv1_orchestrator::{Orchestrator, StartingCodec, Stopped};
 use aiv1_regenerate_video::Rebuilder;
 use aiv1_store::Catalog;
@@ -106,12 +107,13 @@ pub(super) fn search(
     services: &Services,
     codecs: Vec<StartingCodec>,
     settings: Settings,
-    arguments: &Up,
+    (arguments, model): (&Up, Option<LlmDesigner>),
     shutdown: &CancellationToken,
 ) -> Result<(), UpError> {
     let config = question::designing(&arguments.designing, settings);
     let (catalog, blobs, clock) = (services.catalog.clone(), services.blobs.clone(), services.clock.clone());
     let the_loop = Orchestrator::new(catalog.clone(), blobs, clock, codecs, config).map_err(UpError::Loop)?;
+    let the_loop = the_loop.with_model(model);
     let (shutdown, exit_when_done) = (shutdown.clone(), arguments.exit_when_done);
     tasks.spawn(async move {
         let stopped = the_loop.run(shutdown.clone()).await;
