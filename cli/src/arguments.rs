@@ -1,6 +1,6 @@
 //! The command line as types.
 
-use aiv1_model::ParameterValue;
+use aiv1_model::{ExperimentId, ParameterValue};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -47,6 +47,24 @@ pub(crate) enum Command {
     Import(Import),
     /// List the workers of a lab, or look at one on EC2.
     Workers(Workers),
+    /// Have a lab propose nothing more until it is resumed.
+    Pause(Told),
+    /// Have a paused lab go on.
+    Resume(Told),
+    /// End every loop of a lab that runs; what is queued is still measured.
+    Stop(Told),
+    /// Cancel an experiment that has not ended.
+    Cancel(OnExperiment),
+    /// Queue an experiment again that has ended.
+    Rerun(OnExperiment),
+    /// Say that you have seen to an experiment that waits for a person.
+    Resolve(Saying),
+    /// Take a result back: it stays readable, marked wherever its number appears.
+    Retract(Saying),
+    /// Remove for good what came of an experiment.
+    Purge(Purge),
+    /// Print what was done to a lab and its experiments, latest first.
+    Journal(Journal),
     /// Pack a bundle into one file.
     Export(Export),
     /// Start a codec of your own.
@@ -185,6 +203,56 @@ pub(crate) struct Workers {
     /// With --instance: the port of its /health, on its own loopback.
     #[arg(long, default_value_t = 9437, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: u16,
+}
+
+/// The lab that an operator tells what to do, over HTTP.
+#[derive(Debug, Args)]
+pub(crate) struct Told {
+    /// Address of the lab; in its stead the variable `AIV1_URL`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Folder of the lab, if it is on this machine, for its token; in its stead the variable `AIV1_TOKEN`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnExperiment {
+    /// The experiment's id.
+    #[arg(value_name = "EXPERIMENT", value_parser = experiment)]
+    pub(crate) experiment: ExperimentId,
+    #[command(flatten)]
+    pub(crate) lab: Told,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Saying {
+    #[command(flatten)]
+    pub(crate) on: OnExperiment,
+    /// Why, or what was done about it: everyone can read it in the journal.
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    #[command(flatten)]
+    pub(crate) saying: Saying,
+    /// Yes, for good.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Journal {
+    #[command(flatten)]
+    pub(crate) lab: Told,
+    /// Lines to print, at most 200.
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) lines: u32,
+    /// Where the page before ended.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
 }
 
 /// What one worker can be asked.
@@ -346,6 +414,10 @@ fn public_url(text: &str) -> Result<String, String> {
         }
         _ => Err(format!("{text:?} is not http://HOST or https://HOST without a slash at its end")),
     }
+}
+
+fn experiment(text: &str) -> Result<ExperimentId, String> {
+    ExperimentId::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn clip_set(text: &str) -> Result<String, String> {

@@ -22,6 +22,7 @@ pub struct Orchestrator {
     config: Config,
     codecs: Vec<Codec>,
     reference: String,
+    started_at: Timestamp,
     submitted: u64,
     /// Start of the day that was counted last, and how many were submitted on it.
     today: Option<(Timestamp, u64)>,
@@ -46,6 +47,8 @@ pub enum Step {
     Enough,
     /// An operator has paused the loop.
     Paused,
+    /// An operator has told every loop that runs to end.
+    Stopped,
     /// There is no clip to measure on.
     NoClip,
     /// Every configuration of every codec was asked.
@@ -61,6 +64,8 @@ pub enum Step {
 pub enum Stopped {
     /// It was asked to.
     Asked,
+    /// An operator has told every loop that runs to end.
+    Operator,
     /// As many experiments as one run may were submitted.
     BudgetUsed,
 }
@@ -92,8 +97,18 @@ impl Orchestrator {
             return Err(Error::NoCodec);
         }
         let codecs = codecs.into_iter().map(|given| Codec::of(given, &config)).collect::<Result<_, _>>()?;
-        let (submitted, today, sources_are_stored) = (0, None, false);
-        Ok(Self { catalog, blobs, clock, config, codecs, reference, submitted, today, sources_are_stored })
+        Ok(Self {
+            started_at: clock.now(),
+            catalog,
+            blobs,
+            clock,
+            config,
+            codecs,
+            reference,
+            submitted: 0,
+            today: None,
+            sources_are_stored: false,
+        })
     }
 
     /// Goes on until it is asked to stop or its budget is used up. A store that does not answer is asked again.
@@ -117,6 +132,7 @@ impl Orchestrator {
                     continue;
                 }
                 Ok(Step::RunBudgetUsed) => return Stopped::BudgetUsed,
+                Ok(Step::Stopped) => return Stopped::Operator,
                 Ok(step) if before.as_ref() != Some(&step) => {
                     tracing::info!(?step, "the loop waits");
                     before = Some(step);
@@ -145,6 +161,9 @@ impl Orchestrator {
             return Ok(Step::RunBudgetUsed);
         }
         let state = self.catalog.loop_state().await?;
+        if state.stopped_at.is_some_and(|at| at > self.started_at) {
+            return Ok(Step::Stopped);
+        }
         if state.paused {
             return Ok(Step::Paused);
         }

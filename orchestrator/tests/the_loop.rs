@@ -3,9 +3,10 @@
 
 use aiv1_model::api::{ClipEntry, WorkerInfo};
 use aiv1_model::{
-    Arm, BundleRef, ClipClass, ClipInfo, CodecInfo, ColorInfo, Declaration, Digest, Experiment, Failure,
-    Fault, FrameRate, Limits, Machine, Metric, Origin, ParameterValue, Parameters, Phase, QualityTools,
-    RECORD_VERSION, Record, SetComparison, Settings, SourceFile, Spread, Status, VideoFormat,
+    Action, Arm, BundleRef, ClipClass, ClipInfo, CodecInfo, ColorInfo, Declaration, Digest, Experiment,
+    Failure, Fault, FrameRate, JournalEntry, Limits, Machine, Metric, Note, Origin, ParameterValue,
+    Parameters, Phase, QualityTools, RECORD_VERSION, Record, SetComparison, Settings, SourceFile, Spread,
+    Status, VideoFormat,
 };
 use aiv1_orchestrator::{
     Budget, Config, History, MAX_HISTORY, Orchestrator, Outcome, Question, Space, StartingCodec, Step,
@@ -421,7 +422,7 @@ async fn failures_do_not_stop_it_and_what_others_broke_is_not_held_against_a_con
     while let Some(claimed) = lab.claim().await {
         let id = &claimed.experiment.id;
         if claimed.experiment.number == 30 {
-            lab.catalog().cancel(id).await.unwrap();
+            lab.catalog().act(id, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap();
             continue;
         }
         let (fault, phase) = (Fault::Infrastructure, Phase::Execution);
@@ -476,12 +477,29 @@ async fn an_operator_pauses_it_and_lets_it_go_on() {
     let lab = Lab::with_clip(folder.path()).await;
     let mut orchestrator = lab.orchestrator(&[bowl_codec()], config(4));
     lab.run(&mut orchestrator, &bowl, 5).await;
-    lab.catalog().set_paused(true).await.unwrap();
+    lab.catalog().note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
     while lab.claim().await.is_some() {}
     assert_eq!(orchestrator.step().await.unwrap(), Step::Paused);
     assert_eq!(lab.orchestrator(&[bowl_codec()], config(4)).step().await.unwrap(), Step::Paused);
-    lab.catalog().set_paused(false).await.unwrap();
+    lab.catalog().note(JournalEntry::OPERATOR, &Note::Resumed).await.unwrap();
     assert!(matches!(orchestrator.step().await.unwrap(), Step::Submitted(_) | Step::Enough));
+}
+
+#[tokio::test]
+async fn an_operator_ends_the_loops_that_run_and_none_that_starts_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::with_clip(folder.path()).await;
+    let (mut one, paused) =
+        (lab.orchestrator(&[bowl_codec()], config(4)), lab.orchestrator(&[bowl_codec()], config(4)));
+    assert!(matches!(one.step().await.unwrap(), Step::Submitted(_)));
+    lab.clock.advance(SignedDuration::from_secs(1));
+    lab.catalog().note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
+    lab.catalog().note(JournalEntry::OPERATOR, &Note::Stopped).await.unwrap();
+    assert_eq!(one.step().await.unwrap(), Step::Stopped);
+    assert_eq!(paused.run(CancellationToken::new()).await, Stopped::Operator);
+    lab.catalog().note(JournalEntry::OPERATOR, &Note::Resumed).await.unwrap();
+    let mut later = lab.orchestrator(&[bowl_codec()], config(4));
+    assert!(matches!(later.step().await.unwrap(), Step::Submitted(_) | Step::Enough));
 }
 
 #[tokio::test]

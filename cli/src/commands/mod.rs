@@ -11,6 +11,7 @@ mod export;
 mod import;
 mod new_codec;
 mod operate;
+mod orders;
 mod play;
 mod question;
 mod run;
@@ -22,6 +23,7 @@ mod workers;
 use crate::arguments::{Arguments, ClipReading, Command};
 use crate::progress::Progress;
 use crate::remote::FetchError;
+use aiv1_client::{Course, Order};
 use aiv1_lab::{Error, Home, Observer as _};
 use aiv1_model::ClipClass;
 use aiv1_video::{Clip, ClipOptions, Ffmpeg};
@@ -116,6 +118,15 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, FetchError> {
         Command::AddClip(arguments) => Ok(operate::code(clips::add(&context, &arguments))),
         Command::Import(arguments) => Ok(import::import(&context, &arguments)),
         Command::Workers(arguments) => Ok(operate::code(workers::workers(&context, &arguments))),
+        Command::Pause(told) => Ok(operate::code(orders::steer(&context, &told, Course::Pause))),
+        Command::Resume(told) => Ok(operate::code(orders::steer(&context, &told, Course::Resume))),
+        Command::Stop(told) => Ok(operate::code(orders::steer(&context, &told, Course::Stop))),
+        Command::Cancel(on) => Ok(operate::code(orders::order(&context, &on, &Order::Cancel))),
+        Command::Rerun(on) => Ok(operate::code(orders::order(&context, &on, &Order::Rerun))),
+        Command::Resolve(saying) => Ok(operate::code(orders::resolve(&context, &saying))),
+        Command::Retract(saying) => Ok(operate::code(orders::retract(&context, &saying))),
+        Command::Purge(purge) => Ok(operate::code(orders::purge(&context, &purge))),
+        Command::Journal(arguments) => Ok(operate::code(orders::journal(&context, &arguments))),
         Command::Export(export) => export::export(&context, &export),
         Command::NewCodec(new_codec) => new_codec::new_codec(&context, &new_codec),
         Command::Check(check) => check::check(&context, &check),

@@ -1,5 +1,6 @@
 //! What the operators' commands share: how they fail, and where they run.
 
+use super::up::DirectoryError;
 use crate::exit;
 use crate::store::StoreError;
 use aiv1_lab::Error;
@@ -17,6 +18,8 @@ pub(crate) enum OperateError {
     Store(#[from] aiv1_store::Error),
     #[error(transparent)]
     Client(#[from] aiv1_client::Error),
+    #[error(transparent)]
+    Tokens(#[from] DirectoryError),
     #[error("the loop cannot start")]
     Loop(#[from] aiv1_orchestrator::Error),
     /// AWS did not answer as wanted.

@@ -141,7 +141,12 @@ impl Client {
 
     /// A read: without the token, since reading needs none.
     pub(crate) fn get(&self, path: &[&str]) -> Result<RequestBuilder, Error> {
-        Ok(self.http.request(Method::GET, self.api(path)?).timeout(CALL))
+        Ok(self.read(self.api(path)?))
+    }
+
+    /// The same of a whole address.
+    pub(crate) fn read(&self, url: Url) -> RequestBuilder {
+        self.http.request(Method::GET, url).timeout(CALL)
     }
 
     /// A write of JSON, with the token; `with` adds to the request. Where a token is refused, others are tried, each once.

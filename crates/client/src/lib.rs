@@ -15,11 +15,13 @@ mod client;
 mod error;
 mod files;
 mod http;
+mod operate;
 mod retry;
 mod token;
 mod work;
 
 pub use client::{Client, Submitted};
 pub use error::Error;
+pub use operate::{Course, Order};
 pub use retry::Retry;
 pub use token::TokenSource;

@@ -97,6 +97,12 @@ impl ClipEntry {
     /// The set that they never see: champions are measured on it once.
     pub const HELD_OUT: &str = "held-out";
 
+    /// Whether designers never see what is measured on it; its file is handed to workers alone.
+    #[must_use]
+    pub fn is_held_out(&self) -> bool {
+        self.set == Self::HELD_OUT
+    }
+
     /// SHA-256 of its file.
     #[must_use]
     pub const fn file(&self) -> Digest {

@@ -12,7 +12,7 @@ pub struct JournalEntry {
     pub number: u64,
     /// When.
     pub at: Timestamp,
-    /// Who: `operator`, the name of a worker, `loop`.
+    /// Who: [`JournalEntry::OPERATOR`], the name of a worker, `loop`.
     pub by: String,
     /// What.
     #[serde(flatten)]
@@ -20,6 +20,9 @@ pub struct JournalEntry {
 }
 
 impl JournalEntry {
+    /// Who acts with a token of the scope that administers.
+    pub const OPERATOR: &str = "operator";
+
     /// Most bytes of who did it.
     pub const MAX_BY_BYTES: usize = 64;
 }

@@ -1,12 +1,14 @@
 //! [`Catalog`] on `SQLite`: each method is one transaction; what it does is in the module named after it.
 
 use crate::database::Database;
-use crate::{ended, lab, legacy, list, rebuilds, rows, submit, work};
+use crate::{ended, journal, lab, legacy, list, rebuilds, rows, submit, work};
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
-use aiv1_model::{Counts, Digest, Experiment, ExperimentId, LegacyExperiment, PhaseRecord, Record, Status};
+use aiv1_model::{
+    Action, Counts, Digest, Experiment, ExperimentId, LegacyExperiment, Note, PhaseRecord, Record, Status,
+};
 use aiv1_store::{
-    Catalog, ClaimedWork, Clock, Codec, Ended, Error, LegacyPage, LoopState, Milestone, NewExperiment,
-    Overview, Page, Query, Rebuild, RebuildClaim, RebuildStatus, Submitted,
+    Catalog, ClaimedWork, Clock, Codec, Ended, Error, JournalPage, LegacyPage, LoopState, Milestone,
+    NewExperiment, Overview, Page, Query, Rebuild, RebuildClaim, RebuildStatus, Submitted,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +51,16 @@ impl EmbeddedCatalog {
         let job =
             |transaction: &Transaction<'_>| Ok(rebuilds::requeue_lapsed(transaction, Timestamp::MAX)? > 0);
         self.database.write_then("release rebuilds", job, after).await
+    }
+
+    /// Wakes workers if the experiment waits for one.
+    fn wakes_workers(&self) -> impl FnOnce(&Experiment) + Send + use<> {
+        let work = Arc::clone(&self.work);
+        move |experiment| {
+            if experiment.status == Status::Queued {
+                work.notify_waiters();
+            }
+        }
     }
 
     async fn has_work(&self) -> Result<bool, Error> {
@@ -111,17 +123,23 @@ impl Catalog for EmbeddedCatalog {
         self.database.read("read the revision", lab::revision).await
     }
 
-    async fn cancel(&self, id: &ExperimentId) -> Result<Experiment, Error> {
-        let (id, now) = (id.clone(), self.clock.now());
-        self.database
-            .write("cancel an experiment", move |transaction| submit::cancel(transaction, &id, now))
-            .await
+    async fn act(&self, id: &ExperimentId, by: &str, action: &Action) -> Result<Experiment, Error> {
+        let (id, by, action, now) = (id.clone(), by.to_owned(), action.clone(), self.clock.now());
+        let job = move |transaction: &Transaction<'_>| journal::act(transaction, &id, &by, &action, now);
+        self.database.write_then("do something to an experiment", job, self.wakes_workers()).await
     }
 
-    async fn rerun(&self, id: &ExperimentId) -> Result<Experiment, Error> {
-        let (id, now, work) = (id.clone(), self.clock.now(), Arc::clone(&self.work));
-        let job = move |transaction: &Transaction<'_>| submit::rerun(transaction, &id, now);
-        self.database.write_then("queue an experiment again", job, move |_| work.notify_waiters()).await
+    async fn note(&self, by: &str, note: &Note) -> Result<LoopState, Error> {
+        let (by, note, now) = (by.to_owned(), note.clone(), self.clock.now());
+        let job = move |transaction: &Transaction<'_>| journal::note(transaction, &by, &note, now);
+        self.database.write("note what happened to the lab", job).await
+    }
+
+    async fn journal(&self, cursor: Option<&str>, limit: u32) -> Result<JournalPage, Error> {
+        let cursor = cursor.map(ToOwned::to_owned);
+        self.database
+            .read("read the journal", move |snapshot| journal::page(snapshot, cursor.as_deref(), limit))
+            .await
     }
 
     async fn claim_asked(
@@ -158,14 +176,8 @@ impl Catalog for EmbeddedCatalog {
 
     async fn end(&self, id: &ExperimentId, holder: &Holder, ended: &Ended) -> Result<Experiment, Error> {
         let (id, holder, ended, now) = (id.clone(), holder.clone(), ended.clone(), self.clock.now());
-        let work = Arc::clone(&self.work);
         let job = move |transaction: &Transaction<'_>| ended::end(transaction, &id, &holder, &ended, now);
-        let after = move |experiment: &Experiment| {
-            if experiment.status == Status::Queued {
-                work.notify_waiters();
-            }
-        };
-        self.database.write_then("end work", job, after).await
+        self.database.write_then("end work", job, self.wakes_workers()).await
     }
 
     async fn wait_for_work(&self, at_most: Duration) {
@@ -201,10 +213,6 @@ impl Catalog for EmbeddedCatalog {
 
     async fn loop_state(&self) -> Result<LoopState, Error> {
         self.database.read("read the loop's state", lab::loop_state).await
-    }
-
-    async fn set_paused(&self, paused: bool) -> Result<(), Error> {
-        self.database.write("pause the loop", move |transaction| lab::set_paused(transaction, paused)).await
     }
 
     async fn request_rebuild(&self, target: &Rebuild) -> Result<RebuildStatus, Error> {

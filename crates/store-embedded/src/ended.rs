@@ -39,12 +39,13 @@ pub(crate) fn end(
 /// Counts a successful end among its arm's evaluations, and keeps the milestone if it is one.
 pub(crate) fn evaluate(connection: &Connection, row: &mut Entry, ended_at: Timestamp) -> Result<(), Fail> {
     let code = rows::arm_code(row.experiment.origin.arm);
-    let mut statement = connection.prepare_cached("SELECT evaluations, best FROM arms WHERE arm = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT evaluations, best, spent_microdollars FROM arms WHERE arm = ?1")?;
     let mut arm = statement.query_row([code], |found| {
         Ok(ArmProgress {
             evaluations: found.get::<_, i64>(0)? as u64,
             best: found.get(1)?,
-            spent_microdollars: 0,
+            spent_microdollars: found.get::<_, i64>(2)? as u64,
         })
     })?;
     let milestone = row.evaluate(&mut arm, ended_at);

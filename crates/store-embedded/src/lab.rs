@@ -135,18 +135,37 @@ pub(crate) fn milestones(connection: &Connection) -> Result<Vec<Milestone>, Fail
 }
 
 pub(crate) fn loop_state(connection: &Connection) -> Result<LoopState, Fail> {
-    let mut statement = connection.prepare_cached("SELECT paused, iterations FROM state")?;
-    let (paused, iterations): (bool, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut statement = connection.prepare_cached("SELECT evaluations FROM arms WHERE arm = ?1")?;
-    let mut evaluations = Vec::with_capacity(Arm::ALL.len());
+    let mut statement = connection.prepare_cached("SELECT paused, iterations, stopped_at FROM state")?;
+    let (paused, iterations, stopped_at): (bool, i64, Option<i64>) =
+        statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let stopped_at = stopped_at.map(Timestamp::from_microsecond).transpose();
+    let mut statement =
+        connection.prepare_cached("SELECT evaluations, spent_microdollars FROM arms WHERE arm = ?1")?;
+    let (mut evaluations, mut spent_microdollars) = (Vec::with_capacity(Arm::ALL.len()), 0);
     for arm in Arm::ALL {
-        let number: i64 = statement.query_row([rows::arm_code(arm)], |row| row.get(0))?;
+        let (number, spent): (i64, i64) =
+            statement.query_row([rows::arm_code(arm)], |row| Ok((row.get(0)?, row.get(1)?)))?;
         evaluations.push((arm, number as u64));
+        if arm == Arm::Llm {
+            spent_microdollars = spent as u64;
+        }
     }
-    Ok(LoopState { paused, iterations: iterations as u64, evaluations, ..LoopState::default() })
+    Ok(LoopState {
+        paused,
+        iterations: iterations as u64,
+        evaluations,
+        stopped_at: stopped_at.map_err(|error| rows::damaged("when loops were told to end", &error))?,
+        spent_microdollars,
+    })
 }
 
-pub(crate) fn set_paused(connection: &Connection, paused: bool) -> Result<(), Fail> {
-    let mut statement = connection.prepare_cached("UPDATE state SET paused = ?1 WHERE paused <> ?1")?;
-    if statement.execute([paused])? > 0 { rows::bump(connection) } else { Ok(()) }
+/// Writes what a note may change.
+pub(crate) fn change_loop(connection: &Connection, state: &LoopState) -> Result<(), Fail> {
+    let mut statement = connection.prepare_cached("UPDATE state SET paused = ?1, stopped_at = ?2")?;
+    statement.execute(params![state.paused, state.stopped_at.map(rows::micros)])?;
+    let mut statement =
+        connection.prepare_cached("UPDATE arms SET spent_microdollars = ?2 WHERE arm = ?1")?;
+    let spent = i64::try_from(state.spent_microdollars).unwrap_or(i64::MAX);
+    statement.execute([rows::arm_code(Arm::Llm), spent])?;
+    Ok(())
 }

@@ -18,6 +18,7 @@ mod catalog;
 mod database;
 mod ended;
 mod files;
+mod journal;
 mod lab;
 mod legacy;
 mod links;

@@ -1,4 +1,4 @@
-//! Submissions: new experiments, those asked before, cancelled and rerun ones, and whole ones from elsewhere.
+//! Submissions: new experiments, those asked before, and whole ones from elsewhere.
 
 use crate::database::Fail;
 use crate::rows;
@@ -48,16 +48,6 @@ pub(crate) fn import(
     }
     rows::bump(connection)?;
     Ok(true)
-}
-
-pub(crate) fn cancel(connection: &Connection, id: &ExperimentId, now: Timestamp) -> Result<Experiment, Fail> {
-    let row = rows::get(connection, id)?;
-    rows::apply(connection, row, |row| row.cancel(now))
-}
-
-pub(crate) fn rerun(connection: &Connection, id: &ExperimentId, now: Timestamp) -> Result<Experiment, Fail> {
-    let row = rows::get(connection, id)?;
-    rows::apply(connection, row, |row| row.rerun(now))
 }
 
 /// Forgets idempotency keys that are no longer held to.

@@ -3,8 +3,8 @@
 use crate::{Error, Overview, Rebuild};
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
 use aiv1_model::{
-    Arm, BundleRef, Counts, Declaration, Digest, Experiment, ExperimentId, Failure, Findings, JournalEntry,
-    LegacyExperiment, Origin, PhaseRecord, Record, Status, Submission, Summary,
+    Action, Arm, BundleRef, Counts, Declaration, Digest, Experiment, ExperimentId, Failure, Findings,
+    JournalEntry, LegacyExperiment, Note, Origin, PhaseRecord, Record, Status, Submission, Summary,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -273,11 +273,18 @@ pub trait Catalog: Debug + Send + Sync {
     /// Counts up with every change that a page could show: what an `ETag` is made of.
     async fn revision(&self) -> Result<u64, Error>;
 
-    /// Cancels an experiment that is queued or in progress; its status becomes `other`.
-    async fn cancel(&self, id: &ExperimentId) -> Result<Experiment, Error>;
+    /// Does something to an experiment by the rules of [`Entry::act`](crate::Entry::act), and writes it into the journal in
+    /// the same transaction. What is retracted or purged leaves every ranking: the best of its arm is the best of the rest,
+    /// and its milestones are [`Milestone::retracted`].
+    async fn act(&self, id: &ExperimentId, by: &str, action: &Action) -> Result<Experiment, Error>;
 
-    /// Queues an experiment again that has ended; its bundle moves to `earlier`, its findings go.
-    async fn rerun(&self, id: &ExperimentId) -> Result<Experiment, Error>;
+    /// Writes into the journal what happened to the lab, which in the same transaction takes effect: the loop is paused,
+    /// goes on, or is told to end; what a model cost is added to what its arm has spent. To pause what is paused changes
+    /// nothing and is no line.
+    async fn note(&self, by: &str, note: &Note) -> Result<LoopState, Error>;
+
+    /// The journal, latest line first; `limit` is 1 to [`Query::MAX_LIMIT`].
+    async fn journal(&self, cursor: Option<&str>, limit: u32) -> Result<JournalPage, Error>;
 
     /// [`Catalog::claim_asked`] for a worker that asks now.
     async fn claim(&self, worker: &WorkerInfo) -> Result<Option<ClaimedWork>, Error> {
@@ -330,9 +337,6 @@ pub trait Catalog: Debug + Send + Sync {
 
     /// Where the loop stands.
     async fn loop_state(&self) -> Result<LoopState, Error>;
-
-    /// Pauses the loop, or lets it go on.
-    async fn set_paused(&self, paused: bool) -> Result<(), Error>;
 
     /// Asks for a rebuild: one job however many ask. One that is done or failed is queued again. While
     /// [`MAX_WAITING_REBUILDS`] are queued, one that is not under way is refused with [`Error::Busy`]. Consumers hear of one

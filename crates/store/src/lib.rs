@@ -8,10 +8,12 @@
 //!
 //! Every backend passes one suite: the module `contract` (behind the feature of that name).
 
+mod actions;
 mod blobs;
 mod catalog;
 mod clock;
 mod error;
+mod journal;
 mod key;
 mod overview;
 mod rebuild_job;
@@ -28,6 +30,7 @@ pub use catalog::{
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;
+pub use journal::Line;
 pub use key::{BlobKey, KeyError, ObjectKind, RETENTION, Rebuild};
 pub use overview::Overview;
 pub use rebuild_job::{MAX_LOST_REBUILDS, RebuildJob, RebuildMessage};

@@ -6,7 +6,7 @@
 //!                 └────────────────────┘ (failed after MAX_LOST_ATTEMPTS lost ones)      cancel ─► other
 //! ```
 //!
-//! The rules are here and nowhere else, and know no I/O: a backend reads an entry, applies one, and writes the entry with
+//! The rules are here and, for what is done from outside, in `actions.rs`; nowhere else, and they know no I/O: a backend reads an entry, applies one, and writes the entry with
 //! counts and indexes in one transaction. A claim is a worker's until another takes it: one whose lease has lapsed may
 //! still report while nobody has claimed since, which costs nothing (the attempt's number fences every report) and saves
 //! a run that was only suspended.
@@ -14,8 +14,7 @@
 use crate::{Ended, Error, LEASE, MAX_LOST_ATTEMPTS, Milestone, NewExperiment};
 use aiv1_model::api::{Heartbeat, Holder};
 use aiv1_model::{
-    Action, Arm, Attention, BundleRef, Experiment, FailureSummary, Fault, Phase, PhaseRecord, Record,
-    Retraction, Status, Verified, VerifiedOutcome, Work,
+    Arm, BundleRef, Experiment, FailureSummary, Fault, Findings, Phase, PhaseRecord, Record, Status, Work,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -114,125 +113,23 @@ impl Entry {
         }
     }
 
-    /// The headline BD-rate that it is ranked by. None of what was retracted, and none of what was measured on clips that no
-    /// designer sees: those are ranked nowhere.
+    /// What it is ranked by. Nothing of what was retracted, and nothing of what was measured on clips that no designer
+    /// sees: those are ranked nowhere.
+    fn ranked(&self) -> Option<&Findings> {
+        let Experiment { findings, origin, retraction, .. } = &self.experiment;
+        findings.as_ref().filter(|_| retraction.is_none() && origin.arm != Arm::HeldOut)
+    }
+
+    /// The headline BD-rate that it is ranked by.
     #[must_use]
     pub fn bd_rate(&self) -> Option<f64> {
-        if self.experiment.retraction.is_some() || self.experiment.origin.arm == Arm::HeldOut {
-            return None;
-        }
-        Some(self.experiment.findings.as_ref()?.headline.as_ref()?.bd_rate)
+        Some(self.ranked()?.headline.as_ref()?.bd_rate)
     }
 
-    /// Its decode fuel a pixel.
+    /// The decode fuel a pixel that it is ranked by.
     #[must_use]
     pub fn decode_fuel(&self) -> Option<f64> {
-        self.experiment.findings.as_ref()?.decode_fuel_per_pixel
-    }
-
-    /// Does to it what an operator, a verification or the loop asks.
-    pub fn act(&mut self, by: &str, action: &Action, now: Timestamp) -> Result<(), Error> {
-        if self.experiment.purged_at.is_some() {
-            return Err(self.refused("changed any more"));
-        }
-        match action {
-            Action::Cancelled => self.cancel(now),
-            Action::Rerun => self.rerun(now),
-            Action::Flagged { reason } => {
-                self.experiment.attention = Some(Attention { since: now, reason: reason.clone() });
-                Ok(())
-            }
-            Action::Resolved { .. } => match self.experiment.attention.take() {
-                Some(_) => Ok(()),
-                None => Err(self.refused("resolved: it waits for nobody")),
-            },
-            Action::Retracted { reason } => self.retract(by, reason, now),
-            Action::Verified { outcome, detail } => self.verified(by, *outcome, detail, now),
-            Action::Purged { .. } => self.purge(now),
-        }
-    }
-
-    fn retract(&mut self, by: &str, reason: &str, now: Timestamp) -> Result<(), Error> {
-        if self.experiment.status != Status::Successful {
-            return Err(self.refused("retracted: only a result can be"));
-        }
-        if self.experiment.retraction.is_none() {
-            let (by, reason) = (by.to_owned(), reason.to_owned());
-            self.experiment.retraction = Some(Retraction { at: now, by, reason });
-        }
-        Ok(())
-    }
-
-    fn verified(
-        &mut self,
-        by: &str,
-        outcome: VerifiedOutcome,
-        detail: &str,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        if self.experiment.status != Status::Successful {
-            return Err(self.refused("verified: only a result can be"));
-        }
-        let times = self.experiment.verified.as_ref().map_or(0, |verified| verified.times).saturating_add(1);
-        self.experiment.verified = Some(Verified { times, at: now, by: by.to_owned(), outcome });
-        if outcome == VerifiedOutcome::Differs {
-            self.retract(by, &format!("it did not come out again: {detail}"), now)?;
-        }
-        Ok(())
-    }
-
-    /// Only what was asked is left, and that it was.
-    fn purge(&mut self, now: Timestamp) -> Result<(), Error> {
-        if self.is_under_way() {
-            return Err(self.refused("purged: cancel it first"));
-        }
-        let experiment = &mut self.experiment;
-        experiment.status = Status::Other;
-        experiment.purged_at = Some(now);
-        experiment.origin.rationale.clear();
-        experiment.phases.clear();
-        experiment.failure = None;
-        experiment.findings = None;
-        experiment.bundle = None;
-        experiment.earlier.clear();
-        experiment.attention = None;
-        Ok(())
-    }
-
-    /// Cancelled, if it waits or runs.
-    pub fn cancel(&mut self, now: Timestamp) -> Result<(), Error> {
-        if !self.is_under_way() {
-            return Err(self.refused("cancelled"));
-        }
-        self.experiment.status = Status::Other;
-        self.experiment.work = None;
-        self.experiment.ended_at = Some(now);
-        Ok(())
-    }
-
-    /// Queued again at the end, if it has ended; its bundle moves to the earlier ones.
-    pub fn rerun(&mut self, now: Timestamp) -> Result<(), Error> {
-        if self.is_under_way() {
-            return Err(self.refused("run again"));
-        }
-        let experiment = &mut self.experiment;
-        experiment.earlier.extend(experiment.bundle.take());
-        let excess = experiment.earlier.len().saturating_sub(Experiment::MAX_EARLIER);
-        experiment.earlier.drain(..excess);
-        experiment.status = Status::Queued;
-        experiment.started_at = None;
-        experiment.ended_at = None;
-        experiment.lost_attempts = 0;
-        experiment.phases.clear();
-        experiment.failure = None;
-        experiment.findings = None;
-        experiment.measured_by = None;
-        experiment.attention = None;
-        // What was found and retracted was of the bundle that is now an earlier one.
-        experiment.verified = None;
-        experiment.retraction = None;
-        self.queued_at = now;
-        Ok(())
+        self.ranked()?.decode_fuel_per_pixel
     }
 
     /// Given to a worker, under the next attempt; only what waits is to be given.
@@ -380,7 +277,7 @@ impl Entry {
         }
     }
 
-    fn is_under_way(&self) -> bool {
+    pub(crate) fn is_under_way(&self) -> bool {
         matches!(self.experiment.status, Status::Queued | Status::InProgress)
     }
 
@@ -395,8 +292,9 @@ impl Entry {
         Error::Lost { id: self.experiment.id.clone(), attempt, worker }
     }
 
-    fn refused(&self, action: &'static str) -> Error {
+    pub(crate) fn refused(&self, action: &'static str) -> Error {
         let state = match self.experiment.status {
+            _ if self.is_purged() => "purged",
             Status::Queued => "queued",
             Status::InProgress => "in progress",
             Status::Successful => "successful",

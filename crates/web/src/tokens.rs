@@ -114,14 +114,23 @@ impl NeedsScope for Administers {
 
 /// Shows that the token allows what is asked. Extracted before the body is read: 401 or 403 otherwise.
 #[derive(Clone, Copy, Debug)]
-pub struct Allowed<S>(PhantomData<S>);
+pub struct Allowed<S>(Scope, PhantomData<S>);
+
+impl<S> Allowed<S> {
+    /// The token's own scope: the one that is needed, or an admin's.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.0
+    }
+}
 
 impl<S: NeedsScope> FromRequestParts<Services> for Allowed<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, Problem> {
-        Authorized::from_request_parts(parts, services).await?.require(S::SCOPE)?;
-        Ok(Self(PhantomData))
+        let authorized = Authorized::from_request_parts(parts, services).await?;
+        authorized.require(S::SCOPE)?;
+        Ok(Self(authorized.0, PhantomData))
     }
 }
 

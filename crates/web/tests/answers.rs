@@ -1,7 +1,7 @@
 //! Answers that are kept: made once for all who ask, compressed once, never older than they may be.
 #![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
-use aiv1_model::{Limits, Settings};
+use aiv1_model::{JournalEntry, Limits, Note, Settings};
 use aiv1_store::{Clock, ManualClock};
 use aiv1_store_embedded::EmbeddedStore;
 use aiv1_web::{Answers, Defaults, Freshness, Kind, Problem, Services, Site, Tokens, edge};
@@ -60,7 +60,8 @@ impl Lab {
     /// A change that a page could show.
     async fn change(&self) {
         let paused = self.services.catalog.loop_state().await.unwrap().paused;
-        self.services.catalog.set_paused(!paused).await.unwrap();
+        let other = if paused { Note::Resumed } else { Note::Paused };
+        self.services.catalog.note(JournalEntry::OPERATOR, &other).await.unwrap();
     }
 }
 

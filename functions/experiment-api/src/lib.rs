@@ -13,6 +13,7 @@ mod document;
 mod experiments;
 mod figures;
 mod idempotency;
+mod journal;
 mod legacy;
 mod operate;
 mod points;
@@ -20,6 +21,7 @@ mod publish;
 mod report;
 mod routes;
 mod submit;
+mod texts;
 
 use aiv1_web::{Answers, Services};
 use axum::Extension;

@@ -1,13 +1,15 @@
 //! The table of routes, with what the document says of each.
 
 use crate::answers::{CompareAnswer, LegacyList, LoopAnswer};
-use crate::{catalog, claim, compare, document, experiments, legacy, operate, points, report, submit};
+use crate::{
+    catalog, claim, compare, document, experiments, journal, legacy, operate, points, report, submit,
+};
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use aide::transform::TransformOperation;
 use aiv1_model::api::{Beat, Claim, ClipEntry, ExperimentAnswer, ExperimentList, WorkerStatus};
 use aiv1_model::{Experiment, LegacyExperiment};
-use aiv1_store::{Codec, LoopState};
+use aiv1_store::{Codec, JournalPage, LoopState};
 use aiv1_web::{Json, Services};
 
 type Operation<'t> = TransformOperation<'t>;
@@ -104,6 +106,13 @@ fn lab() -> ApiRouter<Services> {
             }),
         )
         .api_route(
+            "/api/journal",
+            get_with(journal::list, |it| {
+                read(it, "lab", "listJournal", "What was done to experiments and to the lab, latest first")
+                    .response::<200, Json<JournalPage>>()
+            }),
+        )
+        .api_route(
             "/api/legacy",
             get_with(legacy::list, |it| {
                 read(it, "legacy", "listLegacy", "A page of the earlier system's records")
@@ -142,6 +151,33 @@ fn for_operators() -> ApiRouter<Services> {
             }),
         )
         .api_route(
+            "/api/experiments/{id}/resolve",
+            post_with(operate::resolve, |it| {
+                about(it, "operators", "resolveExperiment", "A person has seen to what waited for one")
+                    .response::<200, Json<Experiment>>()
+            }),
+        )
+        .api_route(
+            "/api/experiments/{id}/retract",
+            post_with(operate::retract, |it| {
+                about(it, "operators", "retractExperiment", "A result no longer stands")
+                    .description(
+                        "It stays readable, marked wherever its number appears, and leaves every ranking.",
+                    )
+                    .response::<200, Json<Experiment>>()
+            }),
+        )
+        .api_route(
+            "/api/experiments/{id}/purge",
+            post_with(operate::purge, |it| {
+                about(it, "operators", "purgeExperiment", "Removes for good what came of an experiment")
+                    .description(
+                        "The question keeps its number, and is not asked again. There is no way back.",
+                    )
+                    .response::<200, Json<Experiment>>()
+            }),
+        )
+        .api_route(
             "/api/loop/pause",
             post_with(operate::pause, |it| {
                 about(it, "operators", "pauseLoop", "Proposes nothing more until it is resumed")
@@ -152,6 +188,14 @@ fn for_operators() -> ApiRouter<Services> {
             "/api/loop/resume",
             post_with(operate::resume, |it| {
                 about(it, "operators", "resumeLoop", "Goes on proposing").response::<200, Json<LoopState>>()
+            }),
+        )
+        .api_route(
+            "/api/loop/stop",
+            post_with(operate::stop, |it| {
+                about(it, "operators", "stopLoop", "Every loop that runs ends")
+                    .description("What is queued is still measured. A loop that starts later is not stopped.")
+                    .response::<200, Json<LoopState>>()
             }),
         )
 }

@@ -2,10 +2,11 @@
 
 use crate::experiments::find;
 use crate::idempotency::IdempotencyKey;
+use crate::texts;
 use aiv1_model::api::{ClipEntry, ExperimentAnswer, SubmitRequest};
 use aiv1_model::{AnchorEncode, Arm, Digest, Origin, Submission};
 use aiv1_store::{BlobKey, NewExperiment, ObjectKind, Submitted};
-use aiv1_web::{Allowed, Json, Problem, Services, Submits};
+use aiv1_web::{Allowed, Json, Problem, Scope, Services, Submits};
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 
@@ -13,11 +14,11 @@ type Answer = (StatusCode, [(HeaderName, String); 1], Json<ExperimentAnswer>);
 
 pub(crate) async fn post(
     State(services): State<Services>,
-    _: Allowed<Submits>,
+    allowed: Allowed<Submits>,
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<SubmitRequest>,
 ) -> Result<Described, Problem> {
-    let Submitted { experiment, created } = submit(&services, request, key).await?;
+    let Submitted { experiment, created } = submit(&services, request, key, allowed.scope()).await?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/api/experiments/{}", experiment.id);
     let answer = if created {
@@ -46,10 +47,11 @@ async fn submit(
     services: &Services,
     request: SubmitRequest,
     key: Option<String>,
+    scope: Scope,
 ) -> Result<Submitted, Problem> {
     check_texts(&request)?;
     let sha256 = Digest::of(request.source.as_bytes());
-    let clips = clips(request.clips, &services.catalog.clips().await?)?;
+    let clips = clips(request.clips, &services.catalog.clips().await?, scope)?;
     let settings = request.settings.or_else(|| Some(services.site.defaults.as_ref()?.settings.clone()));
     let settings = settings.ok_or_else(|| {
         Problem::Refused("settings is absent, but must be given: this lab has no defaults".to_owned())
@@ -68,34 +70,15 @@ async fn submit(
 }
 
 fn check_texts(request: &SubmitRequest) -> Result<(), Problem> {
-    let refuse = |text: String| Err(Problem::Refused(text));
-    let (source, rationale) = (request.source.len(), request.rationale.len());
-    if source == 0 || source as u64 > Submission::MAX_SOURCE_BYTES {
-        return refuse(format!(
-            "source has {source} bytes, but must have 1 to {}",
-            Submission::MAX_SOURCE_BYTES
-        ));
+    let (source, most) = (request.source.len(), Submission::MAX_SOURCE_BYTES);
+    if source == 0 || source as u64 > most {
+        return Err(Problem::Refused(format!("source has {source} bytes, but must have 1 to {most}")));
     }
-    if rationale > Origin::MAX_RATIONALE_BYTES {
-        let most = Origin::MAX_RATIONALE_BYTES;
-        return refuse(format!("rationale has {rationale} bytes, but must have at most {most}"));
-    }
-    // Feeds are XML, in which these cannot be written at all.
-    let unwritable = |character: &char| match character {
-        '\n' | '\t' | '\r' => false,
-        '\u{fffe}' | '\u{ffff}' => true,
-        other => other.is_control(),
-    };
-    match request.rationale.chars().find(unwritable) {
-        Some(character) => {
-            refuse(format!("rationale has the control character {character:?}, but must be plain text"))
-        }
-        None => Ok(()),
-    }
+    texts::check("rationale", &request.rationale, Origin::MAX_RATIONALE_BYTES)
 }
 
-/// The clips asked for, or all of the open set.
-fn clips(asked: Option<Vec<Digest>>, known: &[ClipEntry]) -> Result<Vec<Digest>, Problem> {
+/// The clips asked for, or all of the open set. Whoever could ask for those that are held out would learn from the answer.
+fn clips(asked: Option<Vec<Digest>>, known: &[ClipEntry], scope: Scope) -> Result<Vec<Digest>, Problem> {
     let Some(asked) = asked else {
         let open = known.iter().filter(|clip| clip.set == ClipEntry::OPEN);
         let open: Vec<Digest> = open.map(|clip| clip.info.id).take(Submission::MAX_CLIPS).collect();
@@ -104,12 +87,16 @@ fn clips(asked: Option<Vec<Digest>>, known: &[ClipEntry]) -> Result<Vec<Digest>,
         }
         return Ok(open);
     };
-    match asked.iter().find(|id| !known.iter().any(|clip| clip.info.id == **id)) {
-        Some(unknown) => {
-            Err(Problem::Refused(format!("clips names {unknown}, which /api/clips does not list")))
+    for id in &asked {
+        let Some(clip) = known.iter().find(|clip| clip.info.id == *id) else {
+            return Err(Problem::Refused(format!("clips names {id}, which /api/clips does not list")));
+        };
+        if clip.is_held_out() && scope != Scope::Admin {
+            let text = format!("clips names {id}, which is held out: only an admin's token may ask for it");
+            return Err(Problem::Refused(text));
         }
-        None => Ok(asked),
     }
+    Ok(asked)
 }
 
 fn check_anchors(submission: &Submission) -> Result<(), Problem> {

@@ -130,6 +130,9 @@ async fn find_clip(services: &Services, id: &Digest) -> Result<Artefact, Problem
     let clips = services.catalog.clips().await?;
     let clip = clips.into_iter().find(|clip| clip.info.id == *id);
     let clip = clip.ok_or_else(|| Problem::NotFound(format!("there is no clip {id}")))?;
+    if clip.is_held_out() {
+        return Err(Problem::NotFound(format!("clip {id} is held out: its file is given to workers alone")));
+    }
     let attachment = Some(clip_name(&clip));
     Ok(Artefact { key: BlobKey::object(ObjectKind::Clip, clip.file()), attachment })
 }

@@ -25,6 +25,7 @@ pub(crate) async fn bundle(services: &Services, id: &ExperimentId) -> Result<Bun
 
 fn nothing_published(experiment: &Experiment, what: &str) -> Problem {
     let why = match experiment.status {
+        _ if experiment.purged_at.is_some() => "what came of it was purged",
         Status::Queued => "it waits for a worker",
         Status::InProgress => "it is being measured",
         Status::Failed => "it failed before anything could be published",

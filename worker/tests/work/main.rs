@@ -9,7 +9,7 @@ mod network;
 mod traffic;
 
 use aiv1_lab::machine;
-use aiv1_model::{Experiment, ParameterValue, Parameters, Status};
+use aiv1_model::{Action, Experiment, JournalEntry, ParameterValue, Parameters, Status};
 use aiv1_store::{BlobKey, ObjectKind};
 use aiv1_worker::Error;
 use installation::Installation;
@@ -107,7 +107,7 @@ async fn cancelled_work_is_dropped_and_the_next_is_done(site: &Installation) {
     let worker = site.start_worker();
     let runs = |experiment: &Experiment| experiment.work.as_ref().is_some_and(|work| work.phase.is_some());
     site.once(&id, runs).await;
-    site.catalog.cancel(&id).await.unwrap();
+    site.catalog.act(&id, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap();
     site.once(&next, |experiment| experiment.ended_at.is_some()).await;
     let cancelled = site.catalog.experiment(&id).await.unwrap().unwrap();
     assert_eq!((cancelled.status, cancelled.bundle), (Status::Other, None));

@@ -24,7 +24,7 @@ pub(super) struct DataDirectory {
 
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DirectoryError {
+pub(in crate::commands) enum DirectoryError {
     /// Another process has it.
     #[error("another `aiv1 up` is running in {}: stop it first, or give this one a directory of its own with --data", .0.display())]
     Taken(PathBuf),
@@ -51,10 +51,25 @@ pub(super) enum DirectoryError {
 /// Tokens by scope.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TokenFile {
+pub(in crate::commands) struct TokenFile {
     pub(super) submit: String,
     pub(super) worker: String,
-    pub(super) admin: String,
+    pub(in crate::commands) admin: String,
+}
+
+impl TokenFile {
+    /// The tokens of the lab in a folder, if it has any.
+    pub(in crate::commands) fn read(folder: &Path) -> Result<Option<Self>, DirectoryError> {
+        let path = folder.join("tokens.json");
+        match fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(tokens) => Ok(Some(tokens)),
+                Err(source) => Err(DirectoryError::Tokens { path, source }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DirectoryError::File { action: "read", path, source }),
+        }
+    }
 }
 
 impl DataDirectory {
@@ -88,31 +103,24 @@ impl DataDirectory {
 
     /// The tokens, made at the first start.
     pub(super) fn tokens(&self) -> Result<TokenFile, DirectoryError> {
+        if let Some(tokens) = TokenFile::read(&self.path)? {
+            return Ok(tokens);
+        }
         let path = self.join("tokens.json");
         let failed = |action| {
             let path = path.clone();
             move |source| DirectoryError::File { action, path, source }
         };
-        match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| DirectoryError::Tokens { path, source })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let token = || random_token().map_err(failed("read randomness for"));
-                let tokens = TokenFile { submit: token()?, worker: token()?, admin: token()? };
-                // Written beside and renamed: a start that is killed leaves no half of a file.
-                let beside = self.join("tokens.json.new");
-                let options =
-                    || OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside);
-                let mut file = options().map_err(failed("write"))?;
-                let text =
-                    serde_json::to_vec_pretty(&tokens).map_err(|error| failed("write")(error.into()))?;
-                file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed("write"))?;
-                fs::rename(&beside, &path).map_err(failed("write"))?;
-                Ok(tokens)
-            }
-            Err(source) => Err(failed("read")(source)),
-        }
+        let token = || random_token().map_err(failed("read randomness for"));
+        let tokens = TokenFile { submit: token()?, worker: token()?, admin: token()? };
+        // Written beside and renamed: a start that is killed leaves no half of a file.
+        let beside = self.join("tokens.json.new");
+        let options = || OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside);
+        let mut file = options().map_err(failed("write"))?;
+        let text = serde_json::to_vec_pretty(&tokens).map_err(|error| failed("write")(error.into()))?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed("write"))?;
+        fs::rename(&beside, &path).map_err(failed("write"))?;
+        Ok(tokens)
     }
 }
 

@@ -17,7 +17,8 @@ use aiv1_store_embedded::EmbeddedStore;
 use aiv1_video::Clip;
 use aiv1_web::{Defaults, Scope, Services, Site, Tokens};
 use aiv1_worker::process;
-use directory::{DataDirectory, TokenFile};
+use directory::DataDirectory;
+pub(super) use directory::{DirectoryError, TokenFile};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ enum UpError {
     #[error(transparent)]
     Lab(#[from] aiv1_lab::Error),
     #[error(transparent)]
-    Directory(#[from] directory::DirectoryError),
+    Directory(#[from] DirectoryError),
     #[error(transparent)]
     Open(#[from] aiv1_store_embedded::OpenError),
     #[error(transparent)]

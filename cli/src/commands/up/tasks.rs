@@ -113,6 +113,9 @@ pub(super) fn search(
     let (shutdown, exit_when_done) = (shutdown.clone(), arguments.exit_when_done);
     tasks.spawn(async move {
         let stopped = the_loop.run(shutdown.clone()).await;
+        if stopped == Stopped::Operator {
+            say("an operator has ended the search; what is queued is still measured");
+        }
         if stopped == Stopped::BudgetUsed {
             say("as many experiments as were asked for are proposed");
             if exit_when_done {

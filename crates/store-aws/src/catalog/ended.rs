@@ -6,12 +6,14 @@ use super::workers;
 use crate::table::item::{number, text, write_document};
 use crate::table::{Edit, Item, Key, MARK, Transaction, Turns, token};
 use aiv1_model::api::Holder;
-use aiv1_model::{Arm, Digest, Experiment, ExperimentId, Record, Status};
+use aiv1_model::{Digest, Experiment, ExperimentId, Record, Status};
 use aiv1_store::{ArmProgress, Ended, Error};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
-pub(super) const EVALUATIONS: &str = "evaluations";
-const BEST: &str = "best";
+const EVALUATIONS: &str = "evaluations";
+pub(super) const BEST: &str = "best";
+pub(super) const SPENT: &str = "spent_microdollars";
 const MILESTONES: &str = "milestones";
 pub(super) const MILESTONE: &str = "milestone";
 
@@ -81,7 +83,7 @@ impl DynamoCatalog {
         let milestone = after.entry.evaluate(&mut progress, now);
         let mut edit = Edit::default().only_if(MARK, mark.map(text)).set(MARK, text(token()));
         edit = edit.set(EVALUATIONS, number(progress.evaluations));
-        edit = edit.set_or_remove(BEST, progress.best.map(|best| text(best.to_string())));
+        edit = edit.set_or_remove(BEST, progress.best.map(exact));
         if let Some(milestone) = milestone {
             edit = edit.add(MILESTONES, 1);
             let document = write_document("a milestone", &milestone)?;
@@ -104,13 +106,17 @@ pub(super) fn learned(source: &Digest, record: &Record) -> Result<Vec<(&'static 
     Ok(learned)
 }
 
-/// How far an arm has come; the best is kept as text, which is exact.
-fn progress(item: &Item) -> Result<ArmProgress, Error> {
-    let best = item.find_text(BEST)?.map(|_| item.parse(BEST)).transpose()?;
-    Ok(ArmProgress { evaluations: item.find_number(EVALUATIONS)?.unwrap_or(0), best, spent_microdollars: 0 })
+/// How far an arm has come.
+pub(super) fn progress(item: &Item) -> Result<ArmProgress, Error> {
+    let number = |name| Ok::<u64, Error>(item.find_number(name)?.unwrap_or(0));
+    Ok(ArmProgress {
+        evaluations: number(EVALUATIONS)?,
+        best: item.find_text(BEST)?.map(|_| item.parse(BEST)).transpose()?,
+        spent_microdollars: number(SPENT)?,
+    })
 }
 
-/// An arm by its item, for those who read all of them.
-pub(super) fn evaluations(item: Option<&Item>, arm: Arm) -> Result<(Arm, u64), Error> {
-    Ok((arm, item.map(progress).transpose()?.unwrap_or_default().evaluations))
+/// The best of an arm, kept as text, which is exact.
+pub(super) fn exact(best: f64) -> AttributeValue {
+    text(best.to_string())
 }

@@ -32,6 +32,14 @@ pub(crate) struct RecordPieces {
     pub(crate) pieces: u32,
 }
 
+impl RecordPieces {
+    /// Where the pieces of an experiment's record are.
+    pub(crate) fn keys(&self, id: &ExperimentId) -> impl Iterator<Item = Key> + use<> {
+        let partition = key::record(id, &self.digest);
+        (0..self.pieces).map(move |piece| Key::new(partition.as_str(), u128::from(piece)))
+    }
+}
+
 impl Stored {
     /// One that is not stored yet.
     pub(crate) const fn new(entry: Entry) -> Self {
@@ -89,8 +97,8 @@ impl Stored {
 #[derive(Debug)]
 pub(crate) struct Change {
     pub(crate) transaction: Transaction,
+    pub(crate) token: String,
     id: ExperimentId,
-    token: String,
 }
 
 impl Change {
@@ -193,6 +201,7 @@ pub(super) fn micros(time: jiff::Timestamp) -> aws_sdk_dynamodb::types::Attribut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aiv1_model::Action;
     use aiv1_store::contract::fixtures::{START, experiment, success};
 
     #[test]
@@ -213,7 +222,7 @@ mod tests {
         // Worker, codec, arm and milestone come to it.
         assert_eq!(end.transaction.len() + 4, 31);
         let mut again = ended.clone();
-        again.entry.rerun(START).unwrap();
+        again.entry.act("operator", &Action::Rerun, START).unwrap();
         assert!(Change::of(Some(&ended), &again, Edit::default()).unwrap().transaction.len() <= 31);
     }
 }

@@ -10,6 +10,7 @@ use aiv1_store::{Codec, Error, LoopState, Milestone};
 use std::str::FromStr;
 
 const PAUSED: &str = "paused";
+const STOPPED_AT: &str = "stopped_at";
 const CLIP: &str = "clip";
 const PLACE: &str = "place";
 
@@ -49,33 +50,7 @@ impl DynamoCatalog {
     }
 
     pub(super) async fn read_loop_state(&self) -> Result<LoopState, Error> {
-        let found = self.table.query("read the loop's state", Stretch::whole(key::STATE, usize::MAX)).await?;
-        let at = |key: Key| found.iter().find(|item| item.key().is_ok_and(|known| known == key));
-        let iterations = at(Key::counts()).map(|item| item.find_number("iterations")).transpose()?.flatten();
-        let evaluations = Arm::ALL.into_iter().map(|arm| ended::evaluations(at(Key::arm(arm)), arm));
-        Ok(LoopState {
-            paused: at(Key::paused()).is_some_and(|item| item.is_on(PAUSED)),
-            iterations: iterations.unwrap_or(0),
-            evaluations: evaluations.collect::<Result<_, _>>()?,
-            ..LoopState::default()
-        })
-    }
-
-    pub(super) async fn pause(&self, paused: bool) -> Result<(), Error> {
-        let mut turns = Turns::new("pause the loop");
-        loop {
-            let known = self.table.get(turns.action(), &Key::paused()).await?;
-            if known.is_some_and(|item| item.is_on(PAUSED)) == paused {
-                return Ok(());
-            }
-            let mut transaction = Transaction::default();
-            transaction.put(Item::new(&Key::paused()).switch(PAUSED, paused));
-            transaction.update(Key::revision(), Edit::default().add(REVISION, 1));
-            if self.table.commit(turns.action(), &token(), transaction).await? {
-                return Ok(());
-            }
-            turns.next().await?;
-        }
+        loop_state(&self.table.query("read the loop's state", Stretch::whole(key::STATE, usize::MAX)).await?)
     }
 
     pub(super) async fn find_codec(&self, source: &Digest) -> Result<Option<Codec>, Error> {
@@ -145,6 +120,39 @@ impl DynamoCatalog {
         // Stable: within an arm they stay in order.
         milestones.sort_by_key(|milestone| milestone.arm);
         Ok(milestones)
+    }
+}
+
+/// The item under a key, of those of a partition.
+pub(super) fn at<'a>(items: &'a [Item], key: &Key) -> Option<&'a Item> {
+    items.iter().find(|item| item.key().is_ok_and(|known| known == *key))
+}
+
+/// Where the loop stands, by everything in the partition of states.
+pub(super) fn loop_state(items: &[Item]) -> Result<LoopState, Error> {
+    let iterations =
+        at(items, &Key::counts()).map(|item| item.find_number("iterations")).transpose()?.flatten();
+    let mut state = LoopState { iterations: iterations.unwrap_or(0), ..LoopState::default() };
+    for arm in Arm::ALL {
+        let progress = at(items, &Key::arm(arm)).map(ended::progress).transpose()?.unwrap_or_default();
+        state.evaluations.push((arm, progress.evaluations));
+        if arm == Arm::Llm {
+            state.spent_microdollars = progress.spent_microdollars;
+        }
+    }
+    if let Some(course) = at(items, &Key::course()) {
+        state.paused = course.is_on(PAUSED);
+        state.stopped_at = course.find_text(STOPPED_AT)?.map(|_| course.parse(STOPPED_AT)).transpose()?;
+    }
+    Ok(state)
+}
+
+/// What operators decide of the loop's course.
+pub(super) fn course(state: &LoopState) -> Item {
+    let course = Item::new(&Key::course()).switch(PAUSED, state.paused);
+    match state.stopped_at {
+        Some(at) => course.text(STOPPED_AT, at.to_string()),
+        None => course,
     }
 }
 

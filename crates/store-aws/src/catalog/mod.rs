@@ -7,6 +7,7 @@
 mod ended;
 mod entries;
 mod import;
+mod journal;
 mod lab;
 mod legacy;
 mod lists;
@@ -19,10 +20,12 @@ mod workers;
 use crate::queue::RebuildQueue;
 use crate::table::Table;
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};
-use aiv1_model::{Counts, Digest, Experiment, ExperimentId, LegacyExperiment, PhaseRecord, Record};
+use aiv1_model::{
+    Action, Counts, Digest, Experiment, ExperimentId, LegacyExperiment, Note, PhaseRecord, Record,
+};
 use aiv1_store::{
-    Catalog, ClaimedWork, Clock, Codec, Ended, Error, LegacyPage, LoopState, Milestone, NewExperiment, Page,
-    Query, Rebuild, RebuildClaim, RebuildStatus, Submitted,
+    Catalog, ClaimedWork, Clock, Codec, Ended, Error, JournalPage, LegacyPage, LoopState, Milestone,
+    NewExperiment, Page, Query, Rebuild, RebuildClaim, RebuildStatus, Submitted,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -69,12 +72,16 @@ impl Catalog for DynamoCatalog {
         self.read_revision().await
     }
 
-    async fn cancel(&self, id: &ExperimentId) -> Result<Experiment, Error> {
-        self.cancel_experiment(id).await
+    async fn act(&self, id: &ExperimentId, by: &str, action: &Action) -> Result<Experiment, Error> {
+        self.act_on(id, by, action).await
     }
 
-    async fn rerun(&self, id: &ExperimentId) -> Result<Experiment, Error> {
-        self.rerun_experiment(id).await
+    async fn note(&self, by: &str, note: &Note) -> Result<LoopState, Error> {
+        self.note_of_lab(by, note).await
+    }
+
+    async fn journal(&self, cursor: Option<&str>, limit: u32) -> Result<JournalPage, Error> {
+        self.page_of_journal(cursor, limit).await
     }
 
     async fn claim_asked(
@@ -127,10 +134,6 @@ impl Catalog for DynamoCatalog {
 
     async fn loop_state(&self) -> Result<LoopState, Error> {
         self.read_loop_state().await
-    }
-
-    async fn set_paused(&self, paused: bool) -> Result<(), Error> {
-        self.pause(paused).await
     }
 
     async fn request_rebuild(&self, target: &Rebuild) -> Result<RebuildStatus, Error> {

@@ -5,7 +5,7 @@
 
 use super::DynamoCatalog;
 use super::entries::RecordPieces;
-use crate::table::{Item, Key, Stretch, key};
+use crate::table::{Item, Stretch, key};
 use aiv1_model::{Digest, ExperimentId, Record};
 use aiv1_store::Error;
 use flate2::Compression;
@@ -39,28 +39,36 @@ impl DynamoCatalog {
         GzEncoder::new(&*text, Compression::default())
             .read_to_end(&mut packed)
             .map_err(|error| damaged(&what, &error))?;
-        let (partition, mut pieces) = (key::record(id, &digest), 0_u32);
-        for piece in packed.chunks(PIECE_BYTES) {
-            let place = Key::new(partition.as_str(), u128::from(pieces));
+        let pieces = packed.chunks(PIECE_BYTES);
+        let kept = RecordPieces { digest, pieces: u32::try_from(pieces.len()).unwrap_or(u32::MAX) };
+        for (place, piece) in kept.keys(id).zip(pieces) {
             self.table.put(ACTION, Item::new(&place).bytes(PIECE, piece.to_vec())).await?;
-            pieces += 1;
         }
-        Ok(RecordPieces { digest, pieces })
+        Ok(kept)
     }
 
     pub(super) async fn find_record(&self, id: &ExperimentId) -> Result<Option<Record>, Error> {
         let action = "read a record";
-        let Some(RecordPieces { digest, pieces }) =
-            self.find(action, id).await?.and_then(|known| known.record)
-        else {
-            return Ok(None);
-        };
+        let named = async || Ok::<_, Error>(self.find(action, id).await?.and_then(|known| known.record));
+        let Some(mut record) = named().await? else { return Ok(None) };
         let what = format!("the record of {id}");
-        let partition = key::record(id, &digest);
-        let found = self.table.query(action, Stretch::whole(&partition, pieces as usize)).await?;
-        if found.len() != pieces as usize {
-            return Err(damaged(&what, &format!("{} of {pieces} pieces are there", found.len())));
-        }
+        let found = loop {
+            let RecordPieces { digest, pieces } = record;
+            let partition = key::record(id, &digest);
+            let found = self.table.query(action, Stretch::whole(&partition, pieces as usize)).await?;
+            if found.len() == pieces as usize {
+                break found;
+            }
+            // It may have been purged, or measured again, between the two reads.
+            match named().await? {
+                Some(now) if now == record => {
+                    return Err(damaged(&what, &format!("{} of {pieces} pieces are there", found.len())));
+                }
+                Some(now) => record = now,
+                None => return Ok(None),
+            }
+        };
+        let digest = record.digest;
         let mut packed = Vec::new();
         for piece in &found {
             packed.extend_from_slice(piece.get_bytes(PIECE)?);

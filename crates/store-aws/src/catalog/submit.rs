@@ -1,7 +1,7 @@
-//! Submissions: new experiments, those asked before, cancelled and rerun ones.
+//! Submissions: new experiments, and those asked before.
 
 use super::DynamoCatalog;
-use super::entries::{Change, Stored, micros, released};
+use super::entries::{Change, Stored, micros};
 use crate::TTL_ATTRIBUTE;
 use crate::table::item::{number, text};
 use crate::table::{Condition, Edit, Item, Key, Transaction, Turns, key, token};
@@ -54,38 +54,6 @@ impl DynamoCatalog {
                 if self.make(turns.action(), change).await? {
                     return Ok(Submitted { experiment: stored.entry.experiment, created: true });
                 }
-            }
-            turns.next().await?;
-        }
-    }
-
-    pub(super) async fn cancel_experiment(&self, id: &ExperimentId) -> Result<Experiment, Error> {
-        self.apply("cancel an experiment", id, Entry::cancel).await
-    }
-
-    pub(super) async fn rerun_experiment(&self, id: &ExperimentId) -> Result<Experiment, Error> {
-        self.apply("queue an experiment again", id, Entry::rerun).await
-    }
-
-    /// Applies a rule to an experiment, and takes it from whoever no longer holds it by that.
-    async fn apply(
-        &self,
-        action: &'static str,
-        id: &ExperimentId,
-        rule: fn(&mut Entry, Timestamp) -> Result<(), Error>,
-    ) -> Result<Experiment, Error> {
-        let mut turns = Turns::new(action);
-        loop {
-            let before = self.stored(action, id).await?;
-            let mut after = before.clone();
-            rule(&mut after.entry, self.clock.now())?;
-            after.follow_lease(&before);
-            let mut change = Change::of(Some(&before), &after, Edit::default())?;
-            if let Some(work) = &before.entry.experiment.work {
-                change.transaction.update(Key::worker(&work.worker), released());
-            }
-            if self.make(action, change).await? {
-                return Ok(after.entry.experiment);
             }
             turns.next().await?;
         }

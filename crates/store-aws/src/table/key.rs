@@ -10,8 +10,9 @@
 //! leases                             lease ends (µs) · 10^13 + number what is held, by when it is looked at next
 //! state                              0                                counts, submissions, iterations, revision
 //!                                    1                                revision of what is not an experiment's status
-//!                                    2                                whether the loop is paused
+//!                                    2                                the loop's course: paused, stopped when
 //!                                    3                                number of legacy records
+//!                                    4                                number of the journal's lines
 //!                                    10 to 15                         evaluations and best of each arm
 //! worker#NAME                        0                                a worker, and what it holds
 //! workers                            indexed at (µs) · 10^20 + hash   workers by when they were heard of, to the hour
@@ -19,6 +20,7 @@
 //! codecs                             number of its first experiment   codecs by when they were first seen
 //! clip#SHA256                        0                                which place a clip has
 //! clips                              1, 2, …                          clips in order
+//! journal                            1, 2, …                          what was done, line by line
 //! milestones                         ended at (µs) · 10^13 + …        milestones in order
 //! key#SHA256                         0                                an idempotency key; dies by `expires_at`
 //! rebuild#PATH                       0                                a rebuild
@@ -65,6 +67,8 @@ pub(crate) const CODECS: &str = "codecs";
 pub(crate) const CLIPS: &str = "clips";
 /// Milestones in order.
 pub(crate) const MILESTONES: &str = "milestones";
+/// The journal's lines.
+pub(crate) const JOURNAL: &str = "journal";
 /// Rebuilds that wait.
 pub(crate) const REBUILDS: &str = "rebuilds";
 /// Rebuilds that are held.
@@ -93,12 +97,17 @@ impl Key {
         Self::new(STATE, 1)
     }
 
-    pub(crate) fn paused() -> Self {
+    pub(crate) fn course() -> Self {
         Self::new(STATE, 2)
     }
 
     pub(crate) fn legacy_count() -> Self {
         Self::new(STATE, 3)
+    }
+
+    /// How many lines the journal has.
+    pub(crate) fn journal() -> Self {
+        Self::new(STATE, 4)
     }
 
     pub(crate) fn arm(arm: Arm) -> Self {
@@ -284,6 +293,13 @@ fn ordered(value: f64) -> u128 {
     u128::from(if bits >> 63 == 0 { bits | 1 << 63 } else { !bits })
 }
 
+/// The value that a place in a list is sorted by.
+pub(crate) fn value(place: u128) -> f64 {
+    // What is divided by the room for numbers has 64 bits left.
+    let bits = (place / NUMBERS) as u64;
+    f64::from_bits(if bits >> 63 == 1 { bits & !(1 << 63) } else { !bits })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +310,8 @@ mod tests {
             [f64::MIN, -40.0, -12.5, -12.499_999, -f64::MIN_POSITIVE, 0.0, 5e-324, 3.25, 1e300, f64::MAX];
         assert!(values.is_sorted_by(|one, other| ordered(*one) < ordered(*other)));
         assert_eq!(ordered(-0.0), ordered(0.0));
+        let read = |value: f64| super::value(ordered(value) * NUMBERS + numbered(u64::MAX));
+        assert!(values.iter().all(|value| read(*value).to_bits() == value.to_bits()), "and are read back");
     }
 
     #[test]

@@ -172,6 +172,11 @@ impl Transaction {
         self.changes.push(Change::Delete(key));
     }
 
+    /// Removes several items.
+    pub(crate) fn delete_all(&mut self, keys: impl IntoIterator<Item = Key>) {
+        self.changes.extend(keys.into_iter().map(Change::Delete));
+    }
+
     /// Edits an item.
     pub(crate) fn update(&mut self, key: Key, edit: Edit) {
         self.changes.push(Change::Update(key, edit));

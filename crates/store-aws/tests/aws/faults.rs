@@ -1,7 +1,7 @@
 //! The catalog on a network and a service that fail: nothing is lost, and nothing is done twice.
 
 use crate::support::table::{behind, is_transaction};
-use aiv1_model::{Arm, Phase, Status};
+use aiv1_model::{Action, Arm, JournalEntry, Note, Phase, Status};
 use aiv1_store::contract::fixtures::{self, START, beat, experiment, experiment_of, phase, success, worker};
 use aiv1_store::{Catalog, Error, Order, Query, Rebuild, RebuildState};
 use aiv1_test_servers::{Asked, Fault, seeded};
@@ -99,8 +99,17 @@ async fn a_transaction_whose_answer_was_lost_is_made_once() {
     let ended =
         catalog.end(id, &work.holder, &success(&work.experiment.submission, Some(-1.0))).await.unwrap();
     assert_eq!(ended.status, Status::Successful);
-    assert_eq!(catalog.rerun(id).await.unwrap().status, Status::Queued);
-    assert_eq!(catalog.cancel(id).await.unwrap().status, Status::Other);
+    assert_eq!(catalog.act(id, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap().status, Status::Queued);
+    assert_eq!(
+        catalog.act(id, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap().status,
+        Status::Other
+    );
+    for _ in 0..2 {
+        assert!(catalog.note(JournalEntry::OPERATOR, &Note::Stopped).await.unwrap().stopped_at.is_some());
+    }
+    let lines = catalog.journal(None, 10).await.unwrap().entries;
+    let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
+    assert_eq!(numbers, [4, 3, 2, 1], "each is written down once");
     let counts = catalog.counts().await.unwrap();
     assert_eq!((counts.other, counts.total), (1, 1));
     assert_eq!(catalog.workers().await.unwrap()[0].ended, 1);

@@ -1,7 +1,7 @@
 //! What the catalog asks its table for: how many requests each thing costs, and that it never scans.
 
 use crate::support::table::{behind, table};
-use aiv1_model::Arm;
+use aiv1_model::{Action, Arm, JournalEntry, Note};
 use aiv1_store::contract::fixtures::{self, beat, clip, experiment, experiment_of, phase, success, worker};
 use aiv1_store::{LEASE, Order, Query, Rebuild};
 use aiv1_store_aws::TABLE_CALLS;
@@ -77,6 +77,20 @@ async fn each_thing_costs_a_few_requests_however_much_there_is() {
     catalog.overview().await.unwrap();
     let overview = calls([("BatchGetItem", 4), ("GetItem", 3), ("Query", 8)]);
     assert_eq!(asked(&proxy), overview, "what the front page shows beside its list");
+
+    catalog.act(id, JournalEntry::OPERATOR, &Action::Flagged { reason: "look".to_owned() }).await.unwrap();
+    let acted = calls([("GetItem", 2), ("TransactWriteItems", 1)]);
+    assert_eq!(asked(&proxy), acted, "an action: the experiment, the journal's count");
+    let retracted = Action::Retracted { reason: "the clip was another".to_owned() };
+    catalog.act(id, JournalEntry::OPERATOR, &retracted).await.unwrap();
+    let fallen = calls([("GetItem", 3), ("Query", 2), ("TransactWriteItems", 1)]);
+    assert_eq!(asked(&proxy), fallen, "a retraction: also its arm, the best of the rest, the milestones");
+    catalog.note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
+    assert_eq!(asked(&proxy), calls([("Query", 1), ("TransactWriteItems", 1)]), "a note");
+    catalog.note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
+    assert_eq!(asked(&proxy), calls([("Query", 1)]), "nothing to note");
+    assert_eq!(catalog.journal(None, 10).await.unwrap().entries.len(), 3);
+    assert_eq!(asked(&proxy), calls([("Query", 1)]), "a page of the journal");
 }
 
 #[tokio::test]
@@ -140,16 +154,26 @@ async fn nothing_is_ever_scanned_and_nothing_called_that_a_role_need_not_allow()
         catalog.submit(&experiment_of("one", arm as u32, arm)).await.unwrap();
     }
     let id = experiment_of("one", Arm::Person as u32, Arm::Person).submission.id();
-    catalog.cancel(&id).await.unwrap();
-    catalog.rerun(&id).await.unwrap();
+    catalog.act(&id, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap();
+    catalog.act(&id, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap();
     while let Some(work) = catalog.claim(&worker("one")).await.unwrap() {
         let (id, holder) = (&work.experiment.id, &work.holder);
         catalog.phase(id, holder, &phase(aiv1_model::Phase::Execution)).await.unwrap();
         catalog.end(id, holder, &success(&work.experiment.submission, Some(-1.0))).await.unwrap();
     }
     for order in [Order::Newest, Order::Oldest, Order::Best, Order::Cheapest] {
-        assert_eq!(catalog.list(&Query { order, ..Query::default() }).await.unwrap().experiments.len(), 4);
+        let rows = catalog.list(&Query { order, ..Query::default() }).await.unwrap().experiments.len();
+        // What was measured on clips that no designer sees is ranked nowhere.
+        let unranked = usize::from(matches!(order, Order::Best | Order::Cheapest));
+        assert_eq!(rows, Arm::ALL.len() - unranked);
     }
+    for action in [
+        Action::Retracted { reason: "the clip was another".to_owned() },
+        Action::Purged { reason: "it shows a face".to_owned() },
+    ] {
+        catalog.act(&id, JournalEntry::OPERATOR, &action).await.unwrap();
+    }
+    catalog.journal(None, 10).await.unwrap();
     let target = Rebuild::Bundle { experiment: id.clone() };
     catalog.request_rebuild(&target).await.unwrap();
     let claim = catalog.claim_rebuild(LEASE).await.unwrap().unwrap();
@@ -158,7 +182,7 @@ async fn nothing_is_ever_scanned_and_nothing_called_that_a_role_need_not_allow()
     catalog.list_legacy(None, 10).await.unwrap();
     catalog.overview().await.unwrap();
     catalog.requeue_lapsed().await.unwrap();
-    catalog.set_paused(true).await.unwrap();
+    catalog.note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
     let most = proxy.asked().iter().map(|asked| changes(&asked.body)).max();
     assert!(most.is_some_and(|most| (31..=100).contains(&most)), "a transaction of {most:?} changes");
     for operation in asked(&proxy).keys() {

@@ -3,7 +3,7 @@
 use super::Backend;
 use super::fixtures::{self, bundle, clip, experiment, experiment_of, success, worker};
 use crate::{Error, NewExperiment, Query};
-use aiv1_model::{Arm, Counts, Digest, Status};
+use aiv1_model::{Action, Arm, Counts, Digest, JournalEntry, Note, Status};
 use jiff::SignedDuration;
 
 /// The same question has one experiment.
@@ -65,7 +65,7 @@ pub async fn numbers_count_up_and_the_revision_with_every_change(backend: Backen
     catalog.end(&id, &work.holder, &success(&work.experiment.submission, None)).await.unwrap();
     let ended = catalog.revision().await.unwrap();
     assert!(ended > beaten);
-    catalog.set_paused(true).await.unwrap();
+    catalog.note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
     assert!(catalog.revision().await.unwrap() > ended);
 }
 
@@ -73,17 +73,29 @@ pub async fn numbers_count_up_and_the_revision_with_every_change(backend: Backen
 pub async fn cancelling_and_running_again_follow_the_status(backend: Backend) {
     let catalog = backend.catalog;
     let id = catalog.submit(&experiment(1)).await.unwrap().experiment.id;
-    assert!(matches!(catalog.rerun(&id).await, Err(Error::State { .. })), "it waits already");
-    let cancelled = catalog.cancel(&id).await.unwrap();
+    assert!(
+        matches!(catalog.act(&id, JournalEntry::OPERATOR, &Action::Rerun).await, Err(Error::State { .. })),
+        "it waits already"
+    );
+    let cancelled = catalog.act(&id, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap();
     assert_eq!((cancelled.status, cancelled.ended_at), (Status::Other, Some(fixtures::START)));
     assert!(catalog.claim(&worker("one")).await.unwrap().is_none());
-    assert!(matches!(catalog.cancel(&id).await, Err(Error::State { .. })));
-    let queued = catalog.rerun(&id).await.unwrap();
+    assert!(matches!(
+        catalog.act(&id, JournalEntry::OPERATOR, &Action::Cancelled).await,
+        Err(Error::State { .. })
+    ));
+    let queued = catalog.act(&id, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap();
     assert_eq!((queued.status, queued.ended_at, queued.number), (Status::Queued, None, 1));
     let work = catalog.claim(&worker("one")).await.unwrap().unwrap();
     catalog.end(&id, &work.holder, &success(&work.experiment.submission, Some(-5.0))).await.unwrap();
-    assert!(matches!(catalog.cancel(&id).await, Err(Error::State { .. })), "it has ended");
-    let again = catalog.rerun(&id).await.unwrap();
+    assert!(
+        matches!(
+            catalog.act(&id, JournalEntry::OPERATOR, &Action::Cancelled).await,
+            Err(Error::State { .. })
+        ),
+        "it has ended"
+    );
+    let again = catalog.act(&id, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap();
     assert_eq!((again.status, &again.findings, &again.bundle), (Status::Queued, &None, &None));
     assert_eq!(again.earlier, [bundle(1)]);
     assert_eq!((again.started_at, again.phases.len(), again.attempt), (None, 0, 1));
@@ -138,10 +150,10 @@ pub async fn the_loop_s_state_is_kept(backend: Backend) {
         catalog.submit(&experiment_of("sample", n as u32, arm)).await.unwrap();
         catalog.submit(&experiment_of("sample", n as u32, arm)).await.unwrap();
     }
-    catalog.set_paused(true).await.unwrap();
+    catalog.note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
     let state = catalog.loop_state().await.unwrap();
-    assert_eq!((state.paused, state.iterations), (true, 3), "start, search and random, each once");
-    catalog.set_paused(false).await.unwrap();
+    assert_eq!((state.paused, state.iterations), (true, 4), "start, search, random and llm, each once");
+    catalog.note(JournalEntry::OPERATOR, &Note::Resumed).await.unwrap();
     assert!(!catalog.loop_state().await.unwrap().paused);
 }
 
@@ -151,8 +163,12 @@ pub async fn what_is_not_there_is_none_or_named(backend: Backend) {
     let id = experiment(1).submission.id();
     assert_eq!(catalog.experiment(&id).await.unwrap(), None);
     assert_eq!(catalog.record(&id).await.unwrap(), None);
-    assert!(matches!(catalog.cancel(&id).await, Err(Error::NoExperiment(missing)) if missing == id));
-    assert!(matches!(catalog.rerun(&id).await, Err(Error::NoExperiment(missing)) if missing == id));
+    assert!(
+        matches!(catalog.act(&id, JournalEntry::OPERATOR, &Action::Cancelled).await, Err(Error::NoExperiment(missing)) if missing == id)
+    );
+    assert!(
+        matches!(catalog.act(&id, JournalEntry::OPERATOR, &Action::Rerun).await, Err(Error::NoExperiment(missing)) if missing == id)
+    );
     assert!(catalog.claim(&worker("one")).await.unwrap().is_none());
     let page = catalog.list(&Query::default()).await.unwrap();
     assert_eq!((page.experiments.len(), page.next), (0, None));

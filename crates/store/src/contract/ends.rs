@@ -3,7 +3,7 @@
 use super::Backend;
 use super::fixtures::{START, bundle, experiment, experiment_of, failure, record_for, success, worker};
 use crate::{ClaimedWork, Ended, Error, MAX_LOST_ATTEMPTS};
-use aiv1_model::{Arm, Experiment, Fault, Status};
+use aiv1_model::{Action, Arm, Experiment, Fault, JournalEntry, Status};
 use jiff::SignedDuration;
 
 async fn claim(backend: &Backend) -> ClaimedWork {
@@ -159,7 +159,7 @@ pub async fn a_rerun_is_one_evaluation(backend: Backend) {
         let work = claim(&backend).await;
         let result = success(&work.experiment.submission, Some(-1.0));
         backend.catalog.end(&work.experiment.id, &work.holder, &result).await.unwrap();
-        backend.catalog.rerun(&work.experiment.id).await.unwrap();
+        backend.catalog.act(&work.experiment.id, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap();
     }
     let state = backend.catalog.loop_state().await.unwrap();
     assert!(state.evaluations.contains(&(Arm::Search, 1)), "{:?}", state.evaluations);
@@ -175,7 +175,7 @@ pub async fn earlier_bundles_are_remembered_up_to_the_bound(backend: Backend) {
         let record = Box::new(record_for(&work.experiment.submission, Status::Successful, None));
         let published = Ended::Published { record, bundle: bundle(n) };
         backend.catalog.end(&id, &work.holder, &published).await.unwrap();
-        backend.catalog.rerun(&id).await.unwrap();
+        backend.catalog.act(&id, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap();
     }
     let kept = backend.catalog.experiment(&id).await.unwrap().unwrap();
     assert_eq!(kept.earlier, (2..runs).map(bundle).collect::<Vec<_>>());

@@ -3,7 +3,9 @@
 use super::Backend;
 use super::fixtures::{bundle, experiment_of, failure, phase, record_for, success, worker};
 use crate::{Catalog, ClaimedWork, Ended, Error, LEASE, Order, Overview, Query};
-use aiv1_model::{Arm, Digest, Experiment, ExperimentId, Fault, Phase, Status, Summary};
+use aiv1_model::{
+    Action, Arm, Digest, Experiment, ExperimentId, Fault, JournalEntry, Phase, Status, Summary,
+};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
@@ -25,6 +27,17 @@ impl Dice {
 
     fn arm(&mut self) -> Arm {
         Arm::ALL[self.below(Arm::ALL.len())]
+    }
+
+    fn action(&mut self) -> Action {
+        let reason = "so it fell".to_owned();
+        match self.below(12) {
+            0..=4 => Action::Cancelled,
+            5..=8 => Action::Rerun,
+            9 => Action::Flagged { reason },
+            10 => Action::Retracted { reason },
+            _ => Action::Purged { reason },
+        }
     }
 
     /// One of a few, so that ties happen.
@@ -66,6 +79,15 @@ async fn agree(catalog: &dyn Catalog) {
         assert_eq!(experiment.work.is_some(), experiment.status == Status::InProgress);
         assert_eq!(experiment.findings.is_some(), experiment.status == Status::Successful);
     }
+    for order in [Order::Best, Order::Cheapest] {
+        let ranked = all(catalog, Query { order, limit: 200, ..Query::default() }).await;
+        assert!(ranked.iter().all(is_ranked), "{order:?}");
+    }
+}
+
+/// What was retracted, and what no designer may learn from, is in no ranking.
+fn is_ranked(row: &Summary) -> bool {
+    row.retraction.is_none() && row.arm != Arm::HeldOut
 }
 
 /// Six hundred operations in an order that nobody thought of, the same on every run.
@@ -86,8 +108,10 @@ pub async fn counts_are_what_lists_show_after_anything(backend: Backend) {
                 let work = held.swap_remove(dice.below(held.len()));
                 settle(catalog, &work, &mut dice).await;
             }
-            9 if !ids.is_empty() => may_be_refused(&catalog.cancel(&ids[dice.below(ids.len())]).await),
-            10 if !ids.is_empty() => may_be_refused(&catalog.rerun(&ids[dice.below(ids.len())]).await),
+            9..=10 if !ids.is_empty() => {
+                let (id, action) = (&ids[dice.below(ids.len())], dice.action());
+                may_be_refused(&catalog.act(id, JournalEntry::OPERATOR, &action).await);
+            }
             _ => backend.clock.advance(LEASE / 3),
         }
         if step % 50 == 0 {
@@ -134,7 +158,7 @@ async fn fill(backend: &Backend, dice: &mut Dice) {
         let id = catalog.submit(&new).await.unwrap().experiment.id;
         backend.clock.advance(SignedDuration::from_millis(1));
         match n % 8 {
-            0 => drop(catalog.cancel(&id).await.unwrap()),
+            0 => drop(catalog.act(&id, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap()),
             // Queued behind the others, so that it stays.
             1 if n > 60 => {}
             _ => {
@@ -148,7 +172,11 @@ async fn fill(backend: &Backend, dice: &mut Dice) {
                     },
                     _ => success(submission, dice.headline()),
                 };
-                catalog.end(&work.experiment.id, &work.holder, &ended).await.unwrap();
+                let ended = catalog.end(&work.experiment.id, &work.holder, &ended).await.unwrap();
+                if n % 16 == 5 {
+                    let retracted = Action::Retracted { reason: "so it fell".to_owned() };
+                    catalog.act(&ended.id, JournalEntry::OPERATOR, &retracted).await.unwrap();
+                }
             }
         }
     }
@@ -169,8 +197,8 @@ fn expected(rows: &[Summary], query: &Query) -> Vec<ExperimentId> {
         .filter(|row| query.arm.is_none_or(|arm| row.arm == arm))
         .filter(|row| match query.order {
             Order::Newest | Order::Oldest => true,
-            Order::Best => headline(row).is_some(),
-            Order::Cheapest => fuel(row).is_some(),
+            Order::Best => is_ranked(row) && headline(row).is_some(),
+            Order::Cheapest => is_ranked(row) && fuel(row).is_some(),
         })
         .collect();
     chosen.sort_by(|one, other| match query.order {

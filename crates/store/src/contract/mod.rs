@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod catalog;
 pub mod ends;
 pub mod fixtures;
+pub mod journal;
 pub mod legacy;
 pub mod links;
 pub mod lists;
@@ -130,6 +131,20 @@ macro_rules! contract_tests {
                 milestones_improve_on_all_before_them_in_their_arm
                 a_rerun_is_one_evaluation
                 earlier_bundles_are_remembered_up_to_the_bound
+            }
+            journal {
+                every_action_is_done_and_written_down
+                what_is_refused_is_not_written_down
+                the_journal_is_read_page_by_page_latest_first
+                a_cursor_of_no_journal_is_refused
+                what_is_retracted_leaves_every_ranking_and_stays_readable
+                what_is_purged_is_gone_but_for_its_question
+                the_best_of_the_rest_is_what_the_next_is_measured_by
+                to_pause_what_is_paused_is_no_line
+                a_stop_says_when
+                what_a_model_cost_is_what_its_arm_has_spent
+                texts_are_bounded
+                actions_at_once_are_all_written_down
             }
             lists {
                 counts_are_what_lists_show_after_anything

@@ -4,7 +4,7 @@ use super::Backend;
 use super::fixtures::{START, beat, experiment, phase, success, worker};
 use crate::{ClaimedWork, Error, HEARD_FOR, LEASE, MAX_LOST_ATTEMPTS};
 use aiv1_model::api::Holder;
-use aiv1_model::{Experiment, Fault, Phase, Status};
+use aiv1_model::{Action, Experiment, Fault, JournalEntry, Phase, Status};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ pub async fn the_longest_waiting_is_claimed_first(backend: Backend) {
         backend.clock.advance(SECOND);
     }
     let first = experiment(5).submission.id();
-    catalog.cancel(&first).await.unwrap();
-    catalog.rerun(&first).await.unwrap();
+    catalog.act(&first, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap();
+    catalog.act(&first, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap();
     for n in [3, 4, 5] {
         let work = claim(&backend, "one").await;
         assert_eq!(work.experiment.id, experiment(n).submission.id());
@@ -153,7 +153,10 @@ pub async fn a_worker_lost_too_often_fails_the_experiment(backend: Backend) {
     assert!(failed.bundle.is_none() && failed.work.is_none() && failed.ended_at.is_some());
     assert_eq!(catalog.counts().await.unwrap().failed, 1);
     // Run again, it has all its attempts.
-    assert_eq!(catalog.rerun(&failed.id).await.unwrap().lost_attempts, 0);
+    assert_eq!(
+        catalog.act(&failed.id, JournalEntry::OPERATOR, &Action::Rerun).await.unwrap().lost_attempts,
+        0
+    );
 }
 
 /// A worker does one thing at a time: one that asks for more has been restarted.
@@ -228,7 +231,7 @@ pub async fn cancelled_work_is_lost_to_its_worker(backend: Backend) {
     let work = claim(&backend, "one").await;
     let id = &work.experiment.id;
     assert_eq!(catalog.workers().await.unwrap()[0].experiment.as_ref(), Some(id));
-    let cancelled = catalog.cancel(id).await.unwrap();
+    let cancelled = catalog.act(id, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap();
     assert_eq!((cancelled.status, cancelled.work), (Status::Other, None));
     is_lost(catalog.heartbeat(id, &beat(&work.holder)).await, &work.holder);
     is_lost(catalog.end(id, &work.holder, &success(&work.experiment.submission, None)).await, &work.holder);

@@ -85,7 +85,13 @@ fn row(clip: &ClipEntry) -> Markup {
                 }
             }
             td { code title=(info.id) { (info.id.abbreviated()) "…" } }
-            td { a href=(format!("/api/clips/{}/file", info.id)) download="" { (text::bytes(clip.file_bytes())) span.hidden { " file of " (text::name(&info.name)) } } }
+            td {
+                @if clip.is_held_out() {
+                    span.hint { "held out" }
+                } @else {
+                    a href=(format!("/api/clips/{}/file", info.id)) download="" { (text::bytes(clip.file_bytes())) span.hidden { " file of " (text::name(&info.name)) } }
+                }
+            }
         }
     }
 }

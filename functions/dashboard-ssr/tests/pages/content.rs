@@ -2,7 +2,7 @@
 
 use crate::sample;
 use crate::site::{Document, Site};
-use aiv1_model::{Arm, Status};
+use aiv1_model::{Action, Arm, JournalEntry, Status};
 use aiv1_store::contract::fixtures;
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn there_is_no_headline_while_a_strong_anchor_was_refused() {
 async fn what_was_cancelled_has_a_tab_as_soon_as_there_is_any() {
     let (site, ids) = Site::furnished().await;
     assert_eq!(site.page("/").await.all(".tabs a").len(), 4);
-    site.lab.catalog.cancel(&ids.queued).await.unwrap();
+    site.lab.catalog.act(&ids.queued, JournalEntry::OPERATOR, &Action::Cancelled).await.unwrap();
     let page = site.page("/").await;
     assert_eq!(page.texts(".tabs a").last().unwrap(), "Cancelled 1");
     assert_eq!(page.text(".tally .total"), "6 experiments, 1 cancelled");

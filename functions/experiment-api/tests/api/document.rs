@@ -83,6 +83,8 @@ async fn calls() -> (Site, Vec<(&'static str, Request<Body>)>) {
         "limit_ms": null, "outcome": "completed" });
     let claim = json!({ "worker": crate::support::worker() });
     let stream = format!("/streams/{}/16", clip_id());
+    let retract = format!("/api/experiments/{}/retract", two.id);
+    let purge = format!("/api/experiments/{}/purge", failed.id);
     let calls = vec![
         ("listExperiments", get("/api/experiments")),
         ("listExperiments", get("/api/experiments?limit=0")),
@@ -124,8 +126,19 @@ async fn calls() -> (Site, Vec<(&'static str, Request<Body>)>) {
         ("claimWork", post("/api/work/claim", WORKER, claim)),
         ("cancelExperiment", post(&format!("/api/experiments/{}/cancel", held.id), ADMIN, json!(null))),
         ("rerunExperiment", post(&of("/rerun"), ADMIN, json!(null))),
+        ("resolveExperiment", post(&of("/resolve"), ADMIN, json!({ "note": "seen to" }))),
+        ("retractExperiment", post(&retract, ADMIN, json!({ "reason": "the clip was another" }))),
+        ("purgeExperiment", post(&purge, ADMIN, json!({ "reason": "it shows a face" }))),
+        ("purgeExperiment", post(&purge, ADMIN, json!({ "reason": " " }))),
+        ("getExperiment", get(&format!("/api/experiments/{}", failed.id))),
+        ("listExperiments", get("/api/experiments")),
         ("pauseLoop", post("/api/loop/pause", ADMIN, json!(null))),
         ("resumeLoop", post("/api/loop/resume", ADMIN, json!(null))),
+        ("stopLoop", post("/api/loop/stop", ADMIN, json!(null))),
+        ("getLoop", get("/api/loop")),
+        ("listJournal", get("/api/journal")),
+        ("listJournal", get("/api/journal?limit=2")),
+        ("listJournal", get("/api/journal?cursor=made-up")),
     ];
     (site, calls)
 }

@@ -1,7 +1,8 @@
 //! Submitting experiments.
 
 use crate::open;
-use crate::support::{SOURCE, SUBMIT, Site, WORKER, clip_id, settings};
+use crate::support::{ADMIN, SOURCE, SUBMIT, Site, WORKER, clip, clip_id, settings};
+use aiv1_model::api::ClipEntry;
 use aiv1_model::{Digest, Submission};
 use aiv1_store::{BlobKey, ObjectKind};
 use axum::http::Request;
@@ -35,7 +36,10 @@ async fn a_submission_is_queued_with_the_lab_s_defaults_and_found_at_its_locatio
     assert_eq!(json["status"], "queued");
     assert_eq!(json["submission"]["clips"], json!([clip_id()]));
     assert_eq!(json["submission"]["settings"], json!(settings()));
-    assert_eq!(json["origin"], json!({ "arm": "person", "rationale": "because" }));
+    assert_eq!(
+        json["origin"],
+        json!({ "arm": "person", "rationale": "because", "parent": null, "prediction": null, "cost": null })
+    );
     let source = BlobKey::object(ObjectKind::Source, Digest::of(SOURCE.as_bytes()));
     assert_eq!(site.services.blobs.get(&source, 1_000).await.unwrap().unwrap(), SOURCE.as_bytes());
     assert_eq!(site.get(answer.header("location")).await.status, 200);
@@ -131,4 +135,23 @@ async fn a_worker_s_token_does_not_submit_and_bodies_are_bounded() {
     let request = request.header("content-type", "application/json");
     let answer = site.send(request.body(deep.into()).unwrap()).await;
     assert!(matches!(answer.status, 400 | 422), "{answer:?}");
+}
+
+#[tokio::test]
+async fn clips_that_are_held_out_are_asked_for_by_admins_alone_and_their_files_by_nobody() {
+    let site = open().await;
+    let mut clip = clip();
+    clip.set = ClipEntry::HELD_OUT.to_owned();
+    site.services.catalog.put_clip(&clip).await.unwrap();
+    let named = with("clips", json!([clip_id()]));
+    let refused = site.post(PATH, SUBMIT, &named).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.problem().contains("held out: only an admin's token"), "{refused:?}");
+    let unnamed = site.post(PATH, SUBMIT, &request()).await;
+    assert!(unnamed.problem().contains("the open set has no clip"), "{unnamed:?}");
+    assert_eq!(site.get(PATH).await.json()["total"], 0);
+    assert_eq!(site.post(PATH, ADMIN, &named).await.status, 201);
+    let file = site.get(&format!("/api/clips/{}/file", clip_id())).await;
+    assert_eq!(file.status, 404);
+    assert!(file.problem().contains("given to workers alone"), "{file:?}");
 }
