@@ -31,6 +31,10 @@ pub(crate) enum Section {
     Blog,
     /// `/compare`
     Compare,
+    /// `/efficacy`
+    Efficacy,
+    /// `/lineage`
+    Lineage,
     /// `/codecs`
     Codecs,
     /// `/clips`
@@ -39,10 +43,12 @@ pub(crate) enum Section {
     Method,
 }
 
-const NAVIGATION: [(Section, &str, &str); 6] = [
+const NAVIGATION: [(Section, &str, &str); 8] = [
     (Section::Dashboard, "/", "Dashboard"),
     (Section::Blog, "/blog", "Notebook"),
     (Section::Compare, "/compare", "Compare"),
+    (Section::Efficacy, "/efficacy", "Efficacy"),
+    (Section::Lineage, "/lineage", "Lineage"),
     (Section::Codecs, "/codecs", "Codecs"),
     (Section::Clips, "/clips", "Clips"),
     (Section::Method, "/method", "Method"),

@@ -21,6 +21,8 @@ pub fn router(services: Services) -> Router {
         .route("/blog/{id}", get(pages::experiment::page))
         .route("/blog/{id}/frames.svg", get(pages::frames::image))
         .route("/compare", get(pages::compare::page))
+        .route("/efficacy", get(pages::efficacy::page))
+        .route("/lineage", get(pages::lineage::page))
         .route("/method", get(pages::method::page))
         .route("/clips", get(pages::clips::page))
         .route("/workers", get(pages::workers::page))

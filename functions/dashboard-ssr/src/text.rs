@@ -38,6 +38,22 @@ pub(crate) fn percent(value: f64) -> String {
     format!("{:+.1}\u{a0}%", rounded(value)).replace('-', "−")
 }
 
+/// A difference of percentages, in points.
+pub(crate) fn points(difference: f64) -> String {
+    format!("{:+.1}\u{a0}points", rounded(difference)).replace('-', "−")
+}
+
+/// An amount of money, from millionths of a dollar: small ones to a hundredth of a cent.
+pub(crate) fn dollars(microdollars: u64) -> String {
+    let dollars = microdollars as f64 / 1e6;
+    match microdollars {
+        0 => "$0".to_owned(),
+        1..100 => "under $0.0001".to_owned(),
+        100..1_000_000 => format!("${dollars:.4}"),
+        _ => format!("${dollars:.2}"),
+    }
+}
+
 /// To one decimal, and never a negative zero.
 fn rounded(value: f64) -> f64 {
     let rounded = (value * 10.0).round() / 10.0;
@@ -237,6 +253,9 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(bitrate(999_949.0), "999.9 kbit/s");
         assert_eq!(bitrate(1_500_000.0), "1.50 Mbit/s");
+        let priced = [0, 3, 3_760, 1_234_567].map(dollars);
+        assert_eq!(priced, ["$0", "under $0.0001", "$0.0038", "$1.23"]);
+        assert_eq!(points(-1.26), "−1.3\u{a0}points");
         assert_eq!(bytes(49_815), "49.8 kB");
         assert_eq!(value(&ParameterValue::Float(1.230_000_1)), "1.23");
         assert_eq!(value(&ParameterValue::Float(-2.0)), "−2");

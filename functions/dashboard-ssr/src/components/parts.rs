@@ -76,8 +76,8 @@ fn stated_against(summary: &Summary) -> String {
     whole.take(8).map(|saving| text::name(&saving.anchor)).collect::<Vec<_>>().join(", ")
 }
 
-/// One experiment as a card.
-pub(crate) fn card(place: usize, summary: &Summary) -> Markup {
+/// One experiment as a card, with what is to stand beside its headline.
+pub(crate) fn card(place: usize, summary: &Summary, beside: &Markup) -> Markup {
     let findings = summary.findings.as_ref();
     html! {
         article.card {
@@ -86,6 +86,7 @@ pub(crate) fn card(place: usize, summary: &Summary) -> Markup {
                 a href=(format!("/blog/{}", summary.id)) { bdi { (text::name(&summary.codec)) } " No. " (summary.number) }
             }
             (headline(findings.and_then(|findings| findings.headline.as_ref()), summary.retraction.is_some()))
+            (beside)
             dl.facts {
                 div { dt { "Decoding" } dd { (text::fuel_per_pixel(findings.and_then(|findings| findings.decode_fuel_per_pixel))) } }
                 div { dt { "Decoder" } dd { (text::or_absent(findings.and_then(|findings| findings.decoder_gzip_bytes).map(|size| format!("{} gz", text::bytes(size))))) } }

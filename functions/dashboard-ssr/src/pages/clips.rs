@@ -22,6 +22,8 @@ pub(crate) async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Resu
 
 async fn render(pages: &Pages) -> Result<Markup, PageError> {
     let clips = pages.services.catalog.clips().await?;
+    let (held_out, clips): (Vec<ClipEntry>, Vec<ClipEntry>) =
+        clips.into_iter().partition(|clip| clip.set == ClipEntry::HELD_OUT);
     let head = Head {
         title: "Clips",
         description: "The footage that codecs are measured on, each clip identified by the SHA-256 of its decoded frames.",
@@ -33,18 +35,36 @@ async fn render(pages: &Pages) -> Result<Markup, PageError> {
     let body = html! {
         h1 { "Clips" }
         p.lead { "A clip is its decoded frames, and their SHA-256 is its name: no other file can pass for it." }
-        @if clips.is_empty() {
+        @if clips.is_empty() && held_out.is_empty() {
             p.empty { "No clip has been added yet." }
-        } @else {
+        } @else if !clips.is_empty() {
             (table("Clips that are measured on", &["Name", "Set", "Picture", "Frames", "Lasts", "Class", "Made ready by", "Frames’ SHA-256", "File"], &rows))
             @if clips.len() > CLIPS { p.hint { "and " (clips.len() - CLIPS) " more at " a href="/api/clips" { "/api/clips" } } }
         }
+        (kept_back(&held_out))
         p.hint {
             b { "Pristine" } " footage was never lossily coded. " b { "Already lossy" }
             " footage was, and rewards whoever reproduces the earlier codec’s artefacts: read its figures with that in mind."
         }
     };
     Ok(layout::page(&pages.services.site, &head, &body))
+}
+
+/// That there are held-out clips, and which, by nothing but their hashes: neither names nor frames, nor files.
+fn kept_back(clips: &[ClipEntry]) -> Markup {
+    html! {
+        @if !clips.is_empty() {
+            section #held-out aria-labelledby="held-out-heading" {
+                h2 #held-out-heading { "Held out" }
+                p {
+                    (clips.len()) @if clips.len() == 1 { " clip is" } @else { " clips are" }
+                    " kept from every designer, and from this site: champions are measured on them to see whether what they save holds elsewhere. "
+                    a href="/method#held-out" { "How" } ". These are the SHA-256 of their frames, so that nobody can change them unnoticed:"
+                }
+                ul { @for clip in clips.iter().take(CLIPS) { li { code { (clip.info.id) } } } }
+            }
+        }
+    }
 }
 
 fn row(clip: &ClipEntry) -> Markup {

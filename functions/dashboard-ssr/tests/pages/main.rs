@@ -3,9 +3,12 @@
 
 mod caching;
 mod content;
+mod efficacy;
 mod errors;
+mod held_out;
 mod hostile;
 mod legacy;
+mod lineage;
 mod links;
 mod sample;
 mod site;

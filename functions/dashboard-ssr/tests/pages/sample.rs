@@ -120,8 +120,42 @@ impl Lab {
 
     /// Submits and measures one whose rate at equal quality is `ratio` of x265 medium's.
     pub(crate) async fn measure(&self, arm: Arm, lambda: f64, ratio: f64, rationale: &str) -> ExperimentId {
-        self.submit(arm, lambda, rationale).await;
+        self.measure_from(Origin::new(arm, rationale), lambda, ratio).await
+    }
+
+    /// The same of one that says more of where it comes from.
+    pub(crate) async fn measure_from(&self, origin: Origin, lambda: f64, ratio: f64) -> ExperimentId {
+        self.measure_this(submission("transform", lambda), origin, ratio).await
+    }
+
+    /// The same of a question.
+    pub(crate) async fn measure_this(&self, asked: Submission, origin: Origin, ratio: f64) -> ExperimentId {
+        self.propose(asked, origin).await;
         self.end("bench-1", |submission| record(submission, ratio)).await
+    }
+
+    /// Measures another source, at `ratio` of x265 medium's rate.
+    pub(crate) async fn change(&self, origin: Origin, source: &str, ratio: f64) -> ExperimentId {
+        let digest = Digest::of(source.as_bytes());
+        self.blobs.put(&BlobKey::object(ObjectKind::Source, digest), source.to_owned().into()).await.unwrap();
+        let asked = Submission { source: digest, ..submission("transform", 1.0) };
+        self.measure_this(asked, origin, ratio).await
+    }
+
+    /// Adds the held-out clips.
+    pub(crate) async fn hold_out(&self) {
+        for clip in held_out() {
+            self.catalog.put_clip(&clip).await.unwrap();
+        }
+    }
+
+    /// Measures what an experiment asked once more, on the held-out clips.
+    pub(crate) async fn check(&self, id: &ExperimentId, ratio: f64) -> ExperimentId {
+        let open = self.catalog.experiment(id).await.unwrap().unwrap();
+        let asked = open.submission.held_out(&held_out()).unwrap();
+        let origin =
+            Origin { parent: Some(id.clone()), ..Origin::new(Arm::HeldOut, "A champion, elsewhere.") };
+        self.measure_this(asked, origin, ratio).await
     }
 
     /// Takes over an experiment of another laboratory, with what has been done to it there.
@@ -167,6 +201,16 @@ pub(crate) fn clips() -> Vec<ClipEntry> {
         clip
     };
     CLIPS.into_iter().enumerate().map(clip).collect()
+}
+
+/// Clips that no designer sees.
+pub(crate) fn held_out() -> Vec<ClipEntry> {
+    let mut clips = [7, 8, 9].map(fixtures::clip);
+    for clip in &mut clips {
+        ClipEntry::HELD_OUT.clone_into(&mut clip.set);
+        clip.info.frames = 120;
+    }
+    clips.into()
 }
 
 /// What is asked of the codec `transform` under this name.
@@ -305,7 +349,7 @@ fn phases(seconds: &[i64], last: PhaseOutcome) -> Vec<PhaseRecord> {
 /// A record that ends with a failure.
 pub(crate) fn failed(submission: &Submission, failure: Failure) -> Record {
     let record = fixtures::record_for(submission, Status::Failed, None);
-    let known = clips();
+    let known = [clips(), held_out()].concat();
     let clips = submission.clips.iter().filter_map(|id| known.iter().find(|clip| clip.info.id == *id));
     let declared = |name: &str, help: &str, kind| DeclaredParameter {
         name: name.to_owned(),

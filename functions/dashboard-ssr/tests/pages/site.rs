@@ -44,14 +44,21 @@ impl Site {
         Self { lab, router }
     }
 
-    /// One with an experiment of each kind.
-    pub(crate) async fn furnished() -> (Self, Ids) {
+    /// One with three results: of the start, of chance, and the best of the search.
+    pub(crate) async fn measured() -> (Self, [ExperimentId; 3]) {
         let site = Self::empty();
         let lab = &site.lab;
         lab.furnish().await;
         let first = lab.measure(Arm::Start, 1.0, 1.2, "The starting codec with its defaults.").await;
         let random = lab.measure(Arm::Random, 2.5, 1.5, "Drawn uniformly.").await;
         let best = lab.measure(Arm::Search, 1.3, 0.8, "lambda_scale moved from 1.00 to 1.30.").await;
+        (site, [first, random, best])
+    }
+
+    /// One with an experiment of each kind.
+    pub(crate) async fn furnished() -> (Self, Ids) {
+        let (site, [first, random, best]) = Self::measured().await;
+        let lab = &site.lab;
         let failed = lab.fail(1.7, trap()).await;
         let running = lab.submit(Arm::Search, 1.4, "A little further.").await;
         let queued = lab.submit(Arm::Person, 1.5, "And further.").await;

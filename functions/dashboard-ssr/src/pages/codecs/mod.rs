@@ -1,4 +1,7 @@
-//! `/codecs` and `/codecs/{hash}`: what is measured, its source, what can be turned, its experiments.
+//! `/codecs` and `/codecs/{hash}`: what is measured, what can be turned, its experiments, its history, its source.
+
+mod diff;
+mod history;
 
 use crate::address::Listing;
 use crate::components::{ledger, table};
@@ -12,6 +15,7 @@ use aiv1_web::Problem;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use history::History;
 use maud::{Markup, html};
 
 /// Experiments listed on a codec's page.
@@ -82,6 +86,8 @@ async fn render(pages: &Pages, source: &Digest) -> Result<Markup, PageError> {
     let failed = catalog.list(&failed).await?.experiments;
     let key = BlobKey::object(ObjectKind::Source, *source);
     let code = pages.services.blobs.get(&key, ObjectKind::Source.max_bytes()).await?;
+    let code = code.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let history = History::read(pages, source).await?;
     let title = format!("Codec {}", text::name(&codec.name));
     let description = format!("{title}: source, declared parameters and experiments.");
     let path = format!("/codecs/{source}");
@@ -115,10 +121,11 @@ async fn render(pages: &Pages, source: &Digest) -> Result<Markup, PageError> {
             p { a href=(listing.href()) { "All that succeeded" } " · " a href=(listing.tab(Status::Failed).href()) { "All that failed" } }
             @if !failed.is_empty() { h3 { "Its latest failures" } (ledger(Status::Failed, &failed)) }
         }
+        (history.section(code.as_deref()))
         section #source aria-labelledby="source-heading" {
             h2 #source-heading { "Source" }
             @match &code {
-                Some(code) => { pre.source tabindex="0" { code { (text::plain(&String::from_utf8_lossy(code), code.len())) } } }
+                Some(code) => { pre.source tabindex="0" { code { (text::plain(code, code.len())) } } }
                 None => { p.empty { "The source is not here." } }
             }
         }

@@ -2,9 +2,10 @@
 
 use super::{CLIPS_AT_ONCE, Shown};
 use crate::components::{chart, footage, headline, table, under_megabit};
+use crate::pages::held_out;
 use crate::text::{self, ABSENT};
 use aiv1_charts::Theme;
-use aiv1_model::{ClipInfo, Comparison, Decibels, Digest, Metric, Record, Refusal, SetComparison};
+use aiv1_model::{Arm, ClipInfo, Comparison, Decibels, Digest, Metric, Record, Refusal, SetComparison};
 use maud::{Markup, html};
 
 /// Most rows of certificates; the record has them all.
@@ -18,7 +19,7 @@ pub(super) fn section(shown: &Shown) -> Markup {
         section #after aria-labelledby="after-heading" {
             h2 #after-heading { "After: what came out" }
             div.result {
-                div.big { (headline(stated, shown.experiment.retraction.is_some())) }
+                div.big { (headline(stated, shown.experiment.retraction.is_some())) (generalisation(shown)) }
                 div {
                     @match stated {
                         Some(saving) => p.lead {
@@ -45,6 +46,17 @@ pub(super) fn section(shown: &Shown) -> Markup {
             (certificates(shown, record))
             (anchors(record))
         }
+    }
+}
+
+/// How far the headline holds elsewhere; of a check on held-out clips, that it is one.
+fn generalisation(shown: &Shown) -> Markup {
+    let stands = shown.experiment.findings.as_ref().is_some_and(|findings| findings.headline.is_some())
+        && shown.experiment.retraction.is_none();
+    html! {
+        @if shown.experiment.origin.arm == Arm::HeldOut {
+            p.hint { "Measured on held-out clips, which no designer sees: ranked nowhere, and their frames are not shown." }
+        } @else if stands { (held_out::line(shown.checked.as_ref())) }
     }
 }
 

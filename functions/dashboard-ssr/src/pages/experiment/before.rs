@@ -3,7 +3,7 @@
 use super::Shown;
 use crate::components::table;
 use crate::text::{self, ABSENT};
-use aiv1_model::{DeclaredParameter, Origin, ParameterValue};
+use aiv1_model::{Arm, DeclaredParameter, Origin, ParameterValue};
 use maud::{Markup, html};
 
 pub(super) fn section(shown: &Shown) -> Markup {
@@ -16,6 +16,7 @@ pub(super) fn section(shown: &Shown) -> Markup {
             @if shown.experiment.origin.rationale.is_empty() {
                 p { "No reason was given." }
             } @else {
+                p.hint { "Said by who proposed it, before anything was measured:" }
                 blockquote.rationale { p { bdi { (text::plain(&shown.experiment.origin.rationale, Origin::MAX_RATIONALE_BYTES)) } } }
             }
             p {
@@ -27,6 +28,10 @@ pub(super) fn section(shown: &Shown) -> Markup {
                     ", against " bdi { (settings.anchors.iter().map(|anchor| text::name(anchor)).collect::<Vec<_>>().join(", ")) } "."
                 }
             }
+            @if let Some(parent) = &shown.experiment.origin.parent {
+                p { @if shown.experiment.origin.arm == Arm::HeldOut { "It measures the codec of " } @else { "It changes the codec of " } a href=(format!("/blog/{parent}")) { code { (parent) } } "." }
+            }
+            (super::prediction::section(shown))
             (parameters(shown))
         }
     }

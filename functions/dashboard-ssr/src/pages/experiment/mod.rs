@@ -8,14 +8,18 @@ mod files;
 mod look;
 mod phases;
 mod points;
+mod prediction;
 
 use crate::address::Question;
 use crate::components::{arm_of, attention, badge, retraction};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
+use crate::pages::held_out;
 use crate::render::{HTML, Pages};
 use crate::{layout, pages, text};
-use aiv1_model::{Declaration, Experiment, ExperimentId, LegacyId, Record, Status, Summary, VerifiedOutcome};
+use aiv1_model::{
+    Arm, Declaration, Experiment, ExperimentId, LegacyId, Record, Status, Summary, VerifiedOutcome,
+};
 use aiv1_store::Rebuild;
 use aiv1_web::Problem;
 use axum::extract::{Path, Query as Asked, State};
@@ -74,6 +78,8 @@ struct Shown {
     /// What the codec declares, as soon as any worker has compiled it.
     declaration: Option<Declaration>,
     choice: Option<Choice>,
+    /// What the held-out clips say of its headline.
+    checked: Option<held_out::Checked>,
 }
 
 async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result<Markup, PageError> {
@@ -104,7 +110,8 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
             .and_then(|codec| codec.declaration),
         known => known,
     };
-    let shown = Shown { experiment, record, declaration, choice };
+    let checked = held_out::of_experiment(pages, &experiment.summary(), record.as_ref()).await?;
+    let shown = Shown { experiment, record, declaration, choice, checked };
     let title = title(&shown.experiment);
     let description = description(&shown.experiment);
     let path = format!("/blog/{id}");
@@ -142,7 +149,7 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
             @if measured {
                 (after::section(&shown))
                 (points::section(&shown))
-                (look::section(&shown, &video))
+                @if shown.experiment.origin.arm != Arm::HeldOut { (look::section(&shown, &video)) }
             }
             (phases::section(&shown))
             (files::section(&shown, &pages.services.site.public_url, &packed))
@@ -235,7 +242,7 @@ fn contents(shown: &Shown, measured: bool) -> Markup {
         ("failure", "Failure", failed),
         ("after", "After", measured),
         ("points", "Rate points", measured),
-        ("look", "Look closer", measured),
+        ("look", "Look closer", measured && shown.experiment.origin.arm != Arm::HeldOut),
         ("phases", "Phases", true),
         ("files", "Files", shown.experiment.bundle.is_some()),
         ("code", "Code", true),
