@@ -39,7 +39,8 @@ async fn stand(lab: &Lab) {
     lab.adopt(&elsewhere, &id, |one| one.retraction = retraction).await;
     let id = elsewhere.fail(0.72, sample::trap()).await;
     let reason = "three tries were used up on the same trap: look at the parser of the header".to_owned();
-    lab.adopt(&elsewhere, &id, |one| one.attention = Some(Attention { since: at, reason })).await;
+    lab.adopt(&elsewhere, &id, |one| one.attention = Some(Attention { since: at, reason, resolved: None }))
+        .await;
     let id = elsewhere.measure(Arm::Person, 0.73, 0.95, "By hand, from the best so far.").await;
     let verified = Verified { times: 3, at, by: "bench-1".to_owned(), outcome: VerifiedOutcome::Confirmed };
     lab.adopt(&elsewhere, &id, |one| one.verified = Some(verified)).await;

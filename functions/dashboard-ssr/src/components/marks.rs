@@ -1,7 +1,7 @@
 //! What outranks a status: that a result no longer stands, that a person is waited for.
 
 use crate::text;
-use aiv1_model::{Action, Attention, Retraction, Summary};
+use aiv1_model::{Action, Attention, Resolved, Retraction, Summary};
 use maud::{Markup, html};
 
 /// Most characters of a reason in a list.
@@ -11,7 +11,7 @@ const REASON: usize = 160;
 pub(crate) fn marks(row: &Summary) -> Markup {
     html! {
         @if row.retraction.is_some() { " " (retracted()) }
-        @if let Some(Attention { reason, .. }) = &row.attention {
+        @if let Some(Attention { reason, resolved: None, .. }) = &row.attention {
             " " (awaited()) " " span.hint { bdi { (text::plain(reason, REASON)) } }
         }
     }
@@ -42,8 +42,12 @@ pub(crate) fn retraction(retraction: &Retraction) -> Markup {
 
 /// What a person is asked for, and since when.
 pub(crate) fn attention(attention: &Attention) -> Markup {
+    let reason = html! { bdi { (text::plain(&attention.reason, Action::MAX_TEXT_BYTES)) } };
+    let Some(Resolved { at, by, note }) = &attention.resolved else {
+        return html! { (awaited()) " since " (text::when(attention.since)) ": " (reason) };
+    };
     html! {
-        (awaited()) " since " (text::when(attention.since)) ": "
-        bdi { (text::plain(&attention.reason, Action::MAX_TEXT_BYTES)) }
+        "A person was waited for from " (text::when(attention.since)) ": " (reason) " Seen to on " (text::when(*at)) " by "
+        bdi { (text::name(by)) } ": " bdi { (text::plain(note, Action::MAX_TEXT_BYTES)) }
     }
 }

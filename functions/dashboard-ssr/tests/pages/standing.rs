@@ -1,7 +1,7 @@
 //! What no longer stands is marked wherever its number appears; what waits for a person says so; what was removed is gone.
 
 use crate::site::{Ids, PUBLIC_URL, Site};
-use aiv1_model::{Attention, Experiment, Retraction, Status, Verified, VerifiedOutcome};
+use aiv1_model::{Attention, Experiment, Resolved, Retraction, Status, Verified, VerifiedOutcome};
 use aiv1_store::contract::fixtures;
 use axum::http::StatusCode;
 
@@ -68,7 +68,8 @@ async fn a_retracted_result_is_marked_wherever_its_number_appears() {
 #[tokio::test]
 async fn what_waits_for_a_person_says_so_and_what_for() {
     let reason = "tries are used up: resolve it".to_owned();
-    let (site, ids) = changed(|one| one.attention = Some(Attention { since: fixtures::START, reason })).await;
+    let waits = Attention { since: fixtures::START, reason, resolved: None };
+    let (site, ids) = changed(|one| one.attention = Some(waits.clone())).await;
     let page = site.page(&format!("/blog/{}", ids.best)).await;
     let panel = page.text(".state.attention");
     assert!(
@@ -79,6 +80,12 @@ async fn what_waits_for_a_person_says_so_and_what_for() {
     let list = site.page("/").await;
     assert_eq!(list.texts(".ledger .badge.attention"), ["⚑ Waits for a person"]);
     assert!(list.texts(".ledger tbody tr")[0].contains("tries are used up: resolve it"));
+    let (at, by, note) = (fixtures::START, "operator".to_owned(), "the <b>kit</b> was wrong".to_owned());
+    let seen_to = Attention { resolved: Some(Resolved { at, by, note }), ..waits };
+    let (site, ids) = changed(|one| one.attention = Some(seen_to)).await;
+    let panel = site.page(&format!("/blog/{}", ids.best)).await.text(".state.attention");
+    assert!(panel.ends_with("by operator: the <b>kit</b> was wrong"), "{panel}");
+    assert!(site.page("/").await.texts(".ledger .badge.attention").is_empty());
 }
 
 #[tokio::test]
