@@ -6,7 +6,8 @@
 //! line of the journal.
 
 use crate::llm::{
-    Brief, Champion, Curve, DesignError, Designed, LlmDesigner, LlmProposal, Parent, Spent, Try, TryOutcome,
+    Brief, Champion, Curve, DesignError, Designed, Earlier, LlmDesigner, LlmProposal, Parent, Spent, Try,
+    TryOutcome,
 };
 use crate::promotion::Lab;
 use crate::{Error, LOOP, day};
@@ -53,7 +54,7 @@ impl Turn<'_> {
     pub(crate) async fn take(&self) -> Result<Option<Experiment>, Error> {
         let recent = Query { arm: Some(Arm::Llm), limit: RECENT, ..Query::default() };
         let recent = self.lab.catalog.list(&recent).await?.experiments;
-        let (parent, tries) = match standing(recent) {
+        let (parent, tries) = match standing(&recent) {
             Standing::Busy => return Ok(None),
             Standing::Trying { parent, tries } if tries.len() < MAX_TRIES => (Some(parent), tries),
             Standing::Trying { tries, .. } => {
@@ -69,7 +70,11 @@ impl Turn<'_> {
             None => self.draw_parent().await?,
         };
         let Some(parent) = parent else { return Ok(None) };
-        let Some(brief) = self.brief(&parent, tries).await? else { return Ok(None) };
+        let tried: Vec<u64> = tries.iter().map(|summary| summary.number).collect();
+        let Some(mut brief) = self.brief(&parent, tries).await? else { return Ok(None) };
+        for summary in recent.iter().filter(|summary| !tried.contains(&summary.number)).rev() {
+            brief.earlier.extend(self.earlier(summary, &parent).await?);
+        }
         self.ask(parent, brief).await
     }
 
@@ -95,9 +100,10 @@ impl Turn<'_> {
         let best = self.lab.catalog.list(&best).await?.experiments;
         let best: Vec<Summary> = best.into_iter().filter(|summary| self.lab.answers(summary)).collect();
         let cells = archive(&best);
-        let drawn =
-            self.draw.checked_rem(cells.len() as u64).and_then(|drawn| cells.values().nth(drawn as usize));
-        Ok(drawn.map(|summary| summary.id.clone()))
+        let drawn = self.draw.checked_rem(cells.len() as u64);
+        let drawn = drawn.and_then(|drawn| cells.values().nth(drawn as usize).copied());
+        // Where nothing has a cell, since no figure of cost is known, the best will do.
+        Ok(drawn.or(best.first()).map(|summary| summary.id.clone()))
     }
 
     /// Everything that the model is told; `None` if the parent is not whole any more.
@@ -138,8 +144,23 @@ impl Turn<'_> {
             settings: self.lab.settings.clone(),
             reference: self.reference.to_owned(),
             champion,
+            earlier: Vec::new(),
             tries: told,
             spent,
+        }))
+    }
+
+    async fn earlier(&self, summary: &Summary, parent: &ExperimentId) -> Result<Option<Earlier>, Error> {
+        let Some(experiment) = self.lab.catalog.experiment(&summary.id).await? else { return Ok(None) };
+        let saving = summary.findings.as_ref().and_then(|findings| findings.against(self.reference));
+        Ok(Some(Earlier {
+            number: summary.number,
+            name: summary.codec.clone(),
+            same_parent: summary.parent.as_ref() == Some(parent),
+            rationale: experiment.origin.rationale,
+            bd_rate: saving.filter(|_| summary.retraction.is_none()).map(|saving| saving.bd_rate),
+            expected: summary.prediction.as_ref().map(|prediction| prediction.bd_rate),
+            failure: summary.failure.as_ref().map(|failure| failure.message.clone()),
         }))
     }
 
@@ -204,7 +225,7 @@ impl Turn<'_> {
         cost: DesignCost,
     ) -> Result<Result<Experiment, Try>, Error> {
         let LlmProposal { name, source, parameters, rationale, prediction, change, .. } = proposal;
-        let refused = |why: String| Try { change: Some(change), outcome: TryOutcome::Duplicate(why) };
+        let refused = |why: String| Try { change: Some(change), outcome: TryOutcome::Refused(why) };
         let submission = Submission {
             codec: name,
             source: Digest::of(source.as_bytes()),
@@ -248,18 +269,18 @@ impl Turn<'_> {
 }
 
 /// Where the arm stands, by its latest experiments, the latest first.
-fn standing(recent: Vec<Summary>) -> Standing {
+fn standing(recent: &[Summary]) -> Standing {
     let Some(last) = recent.first() else { return Standing::Free };
     if matches!(last.status, Status::Queued | Status::InProgress) {
         return Standing::Busy;
     }
     let Some(parent) = last.parent.clone() else { return Standing::Free };
     // What a person was asked about, or has seen to, is over.
-    let is_try = |summary: &Summary| {
+    let is_try = |summary: &&Summary| {
         let candidate = summary.failure.as_ref().is_some_and(|failure| failure.fault == Fault::Candidate);
         let over = summary.attention.is_some() || summary.parent.as_ref() != Some(&parent);
         summary.status == Status::Failed && candidate && !over
     };
-    let tries: Vec<Summary> = recent.into_iter().take_while(is_try).collect();
+    let tries: Vec<Summary> = recent.iter().take_while(is_try).cloned().collect();
     if tries.is_empty() { Standing::Free } else { Standing::Trying { parent, tries } }
 }

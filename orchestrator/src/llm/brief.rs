@@ -21,6 +21,8 @@ pub struct Brief {
     pub parent: Parent,
     /// The best so far, if it is another.
     pub champion: Option<Champion>,
+    /// The model's last proposals before this one, oldest first: what it need not propose again.
+    pub earlier: Vec<Earlier>,
     /// What was tried for this proposal and did not come to a measurement, oldest first.
     pub tries: Vec<Try>,
     /// What was spent so far. The model is not told.
@@ -57,6 +59,25 @@ pub struct Champion {
     pub rationale: String,
 }
 
+/// A proposal of the model that was measured, or failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    /// Counts experiments.
+    pub number: u64,
+    /// Name of its codec.
+    pub name: String,
+    /// It changed the same parent.
+    pub same_parent: bool,
+    /// Why it was tried.
+    pub rationale: String,
+    /// BD-rate against the reference anchor at equal luma PSNR, in percent, where it was measured.
+    pub bd_rate: Option<f64>,
+    /// What the model had expected of that.
+    pub expected: Option<f64>,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+}
+
 /// A try at this proposal that came to nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Try {
@@ -71,8 +92,8 @@ pub struct Try {
 pub enum TryOutcome {
     /// The reply could not be used.
     Unusable(super::ReplyProblem),
-    /// It was refused before it was measured, as a copy of an earlier one: why.
-    Duplicate(String),
+    /// It was refused before it was measured, since it makes no sense or was asked before: why.
+    Refused(String),
     /// It failed.
     Failed {
         /// How.

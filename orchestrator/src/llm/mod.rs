@@ -32,7 +32,9 @@ mod testing;
 mod tests;
 mod wire;
 
-pub use brief::{Brief, Champion, Charge, Curve, CurvePoint, Designed, LlmProposal, Parent, Try, TryOutcome};
+pub use brief::{
+    Brief, Champion, Charge, Curve, CurvePoint, Designed, Earlier, LlmProposal, Parent, Try, TryOutcome,
+};
 pub use budget::{Budget, OverBudget, Spent};
 pub use config::{
     BUDGET_DAY, BUDGET_EXPERIMENT, Config, ConfigError, KEY, MAX_TOKENS, MODEL, PRICE_INPUT, PRICE_OUTPUT,

@@ -27,6 +27,8 @@ const KIT: [&str; 2] = [
 /// The task and the form of the reply.
 const TASK: &str = include_str!("prompt/task.md");
 
+/// Most characters that are told of why an earlier proposal was made, and of why it failed.
+const EARLIER_CHARACTERS: usize = 400;
 /// Tries that are told of, the last ones.
 const TRIES: usize = 4;
 /// Most bytes of a change that came to nothing; only the last one is shown.
@@ -52,6 +54,7 @@ impl Prompt {
         facts::input(&mut user, brief);
         parent(&mut user, brief);
         champion(&mut user, brief);
+        earlier(&mut user, brief);
         tries(&mut user, brief);
         let _ = write!(
             user,
@@ -87,6 +90,28 @@ fn champion(out: &mut String, brief: &Brief) {
     out.push('\n');
 }
 
+fn earlier(out: &mut String, brief: &Brief) {
+    if brief.earlier.is_empty() {
+        return;
+    }
+    out.push_str("# Your last proposals\n\n");
+    for one in &brief.earlier {
+        let of = if one.same_parent { "of this parent" } else { "of another parent" };
+        let _ = write!(out, "- No. {}, {}, {of}: ", one.number, line(&one.name, 40));
+        let _ = match (one.bd_rate, &one.failure) {
+            (Some(bd_rate), _) => write!(out, "BD-rate {bd_rate:+.2} %"),
+            (None, Some(failure)) => write!(out, "failed: {}", line(failure, EARLIER_CHARACTERS)),
+            (None, None) => write!(out, "no result"),
+        };
+        if let Some(expected) = one.expected {
+            let _ = write!(out, ", you had expected {expected:+.2} %");
+        }
+        out.push('\n');
+        fenced(out, "rationale", &line(&one.rationale, EARLIER_CHARACTERS), SENTENCE_BYTES);
+    }
+    out.push('\n');
+}
+
 fn tries(out: &mut String, brief: &Brief) {
     let tries = &brief.tries;
     if tries.is_empty() {
@@ -113,8 +138,8 @@ fn outcome(out: &mut String, one: &Try) {
         TryOutcome::Unusable(problem) => {
             let _ = writeln!(out, "The reply could not be used: {problem}.");
         }
-        TryOutcome::Duplicate(why) => {
-            let _ = writeln!(out, "It was refused as a copy of an earlier codec: {}.", line(why, 500));
+        TryOutcome::Refused(why) => {
+            let _ = writeln!(out, "It was refused before it was measured: {}.", line(why, 500));
         }
         TryOutcome::Failed { failure, evidence } => {
             let kind = line(&failure.kind, 60);

@@ -60,6 +60,7 @@ pub(crate) fn brief() -> Brief {
         reference,
         parent,
         champion: None,
+        earlier: Vec::new(),
         tries: Vec::new(),
         spent: Spent::default(),
     }

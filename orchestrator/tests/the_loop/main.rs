@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+mod designs;
 mod promotion;
 
 const ANCHOR: &str = "x265-medium";

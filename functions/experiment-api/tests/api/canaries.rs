@@ -59,7 +59,7 @@ async fn claimed(site: &Site, n: i32, arm: Arm, parent: Option<&Experiment>) -> 
     let claim: Claim = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(claim.id, submission(n).id());
     // The worker has its hands free again.
-    site.services.catalog.cancel(&claim.id).await.unwrap();
+    site.services.catalog.act(&claim.id, "tests", &aiv1_model::Action::Cancelled).await.unwrap();
     claim
 }
 

@@ -41,6 +41,8 @@ pub(crate) fn run(lab: &Lab, codec: &str, folder: &Path) -> Published {
         results: folder.join("results"),
         again: true,
         submitted: true,
+        bar: None,
+        duplicate_of: Vec::new(),
     };
     lab.run(&request, &Silent).unwrap_or_else(|error| panic!("{}", aiv1_lab::chain(&error)))
 }

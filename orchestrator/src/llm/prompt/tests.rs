@@ -63,12 +63,14 @@ fn it_states_the_facts_the_contract_and_the_source() {
 fn earlier_tries_are_told_with_their_evidence_and_only_the_last_change_is_shown() {
     let mut brief = brief();
     let unusable = Try { change: None, outcome: TryOutcome::Unusable(ReplyProblem::Truncated) };
-    let duplicate = TryOutcome::Duplicate("its decoder is that of exp_0".to_owned());
+    let duplicate = TryOutcome::Refused("its decoder is that of exp_0".to_owned());
     let duplicate = Try { change: Some("fn earlier() {}".to_owned()), outcome: duplicate };
     brief.tries =
         vec![unusable, duplicate, failed("it does not compile", "error[E0425]: cannot find value `x`")];
     let user = Prompt::of(&brief).user;
-    for stated in ["cut off before it was complete", "copy of an earlier codec", "E0425", "fn wrong() {"] {
+    for stated in
+        ["cut off before it was complete", "refused before it was measured", "E0425", "fn wrong() {"]
+    {
         assert!(user.contains(stated), "{stated}");
     }
     assert!(!user.contains("fn earlier() {}"));
