@@ -1,4 +1,4 @@
-//! verification: trap without a message. The decoder aborts.
+//! validation: trap without a message. The decoder aborts.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

@@ -1,4 +1,4 @@
-//! execution: trap or memory. The encoder takes memory until there is none.
+//! validation: trap or memory. The encoder takes memory until there is none.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

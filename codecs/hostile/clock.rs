@@ -1,4 +1,4 @@
-//! execution: trap. It asks for the time, which a module has not.
+//! validation: trap. It asks for the time, which a module has not.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

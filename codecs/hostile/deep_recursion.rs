@@ -1,4 +1,4 @@
-//! execution: trap. The encoder calls itself until the stack is gone.
+//! validation: trap. The encoder calls itself until the stack is gone.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

@@ -1,4 +1,4 @@
-//! execution: output limit. The encoder returns 256 MiB for whatever it is given.
+//! validation: output limit. The encoder returns 256 MiB for whatever it is given.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

@@ -1,4 +1,4 @@
-//! verification: fuel or deadline. The decoder never returns.
+//! validation: fuel or deadline. The decoder never returns.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

@@ -1,4 +1,4 @@
-//! execution: fuel or deadline. The encoder never returns.
+//! validation: fuel or deadline. The encoder never returns.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

@@ -1,4 +1,4 @@
-//! verification: trap, with a message about an index. The decoder reads past what it was given.
+//! validation: trap, with a message about an index. The decoder reads past what it was given.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

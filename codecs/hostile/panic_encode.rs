@@ -1,4 +1,4 @@
-//! execution: trap, with the message "the encoder gives up on 64 bytes" or the like.
+//! validation: trap, with the message "the encoder gives up on 64 bytes" or the like.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

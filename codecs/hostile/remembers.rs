@@ -1,4 +1,4 @@
-//! verification: not_deterministic if a host lets it, no failure if every GOP gets a fresh instance. It counts calls.
+//! validation: not_deterministic if a host lets it, no failure if every GOP gets a fresh instance. It counts calls.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

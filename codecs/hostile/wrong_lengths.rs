@@ -1,4 +1,4 @@
-//! verification: trap. The encoder keeps half of the frames, the decoder writes one frame more than there are.
+//! validation: trap. The encoder keeps half of the frames, the decoder writes one frame more than there are.
 
 #[cfg(decoder)]
 use aiv1_kit::GopMut;

@@ -80,7 +80,8 @@ impl Findings {
         let compared = record.set.iter().filter(|set| counts(&set.anchor, set.metric)).count();
         let on_luma = whole.iter().filter(|saving| saving.metric == Metric::PsnrY).count();
         let against_all = whole.len() == compared && on_luma == record.settings.anchors.len();
-        let strongest = whole.into_iter().max_by(|one, other| one.bd_rate.total_cmp(&other.bd_rate));
+        // Of equals the first named: luma stands before chroma.
+        let strongest = whole.into_iter().rev().max_by(|one, other| one.bd_rate.total_cmp(&other.bd_rate));
         let most = |cost: fn(&crate::Cost) -> f64| {
             record.points.iter().map(|point| cost(&point.cost)).reduce(f64::max)
         };

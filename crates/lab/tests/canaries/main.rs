@@ -44,6 +44,7 @@ fn every_canary_is_caught_with_its_reason(bench: &Bench) {
         headline(bench, "honest").expect("the codec that the cheats are made of has a saving to lose");
     eprintln!("honest: {honest:+.1} %");
     for canary in &CANARIES {
+        let began = Instant::now();
         match canary.caught_by {
             CaughtBy::Policy | CaughtBy::ModuleCheck | CaughtBy::ContractCheck => fails(bench, canary),
             CaughtBy::Comparison => {
@@ -60,6 +61,7 @@ fn every_canary_is_caught_with_its_reason(bench: &Bench) {
                 is_tested_in("cli/src/exit.rs", canary);
             }
         }
+        eprintln!("{}: caught in {:.1?}", canary.name, began.elapsed());
     }
 }
 

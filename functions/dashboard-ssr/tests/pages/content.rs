@@ -92,7 +92,7 @@ async fn an_experiment_says_what_was_tried_what_came_out_and_what_it_rests_on() 
     let savings = page.texts("#after table:first-of-type tbody tr");
     assert_eq!(
         savings[1],
-        "x265-medium −20.0 % (−25.6 % … −16.0 %) −18.9 % (−24.6 % … −14.8 %) −21.4 % (−26.9 % … −17.5 %)"
+        "x265-medium −20.0 % (−25.6 % … −16.0 %) −21.1 % (−26.6 % … −17.2 %) −21.4 % (−26.9 % … −17.5 %)"
     );
     assert_eq!(page.all("#after svg.chart").len(), 3);
     assert_eq!(page.all("#points > .wide").len(), 3);

@@ -2,10 +2,12 @@
 
 use super::work::{Change, altered, refused};
 use crate::open;
-use crate::support::{Bundle, SOURCE, Site, WORKER, submission, worker};
+use crate::support::{Bundle, SOURCE, Site, WORKER, record, submission, worker};
 use aiv1_experiment_api::BAR_MARGIN;
 use aiv1_model::api::{Claim, ClaimRequest};
-use aiv1_model::{Arm, CANARIES, Canary, CaughtBy, Decibels, Digest, Experiment, Origin, Status};
+use aiv1_model::{
+    Arm, CANARIES, Canary, CaughtBy, Decibels, Digest, Experiment, Findings, Metric, Origin, Status,
+};
 use aiv1_store::{NewExperiment, ObjectKind};
 
 #[tokio::test]
@@ -82,4 +84,22 @@ async fn a_model_s_candidate_is_held_against_champion_and_parent_and_no_other_is
 
     let searched = claimed(&site, 5, Arm::Search, Some(&champion)).await;
     assert_eq!((searched.bar, searched.duplicate_of.len()), (None, 0));
+}
+
+#[test]
+fn a_headline_is_the_least_favourable_of_luma_and_chroma_and_none_while_either_is_refused() {
+    let mut record = record(&submission(1), Status::Successful);
+    let honest = Findings::of(&record).headline.unwrap();
+    let at = record.set.iter().position(|set| set.metric == Metric::PsnrYuv).unwrap();
+    record.set[at].bd_rate.as_mut().unwrap().mean = honest.bd_rate + 80.0;
+    let worse = Findings::of(&record).headline.unwrap();
+    assert_eq!((worse.metric, worse.bd_rate), (Metric::PsnrYuv, honest.bd_rate + 80.0));
+    (record.set[at].bd_rate, record.set[at].refused) = (None, 1);
+    assert_eq!(Findings::of(&record).headline, None);
+    record.set.remove(at);
+    assert_eq!(
+        Findings::of(&record).headline.unwrap().metric,
+        Metric::PsnrY,
+        "what was not compared is not missed"
+    );
 }

@@ -25,7 +25,7 @@ pub(super) fn section(shown: &Shown) -> Markup {
                         Some(saving) => p.lead {
                             "At equal " (saving.metric) " it needs " (text::amount(saving.bd_rate)) " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } ", the strongest anchor that a saving can be stated against, on " (footage(&record.clips)) "."
                         },
-                        None => p.lead { "No saving can be stated against every anchor on every clip at equal " (Metric::PsnrY) "; the table says where and why. " (apart(record)) },
+                        None => p.lead { "No saving can be stated against every anchor on every clip at equal " (Metric::PsnrY) " and at equal " (Metric::PsnrYuv) "; the table says where and why. " (apart(record)) },
                     }
                     @let without = unstated(record);
                     @if stated.is_some() && !without.is_empty() {
