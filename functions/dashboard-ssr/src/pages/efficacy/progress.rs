@@ -35,7 +35,13 @@ impl Progress<'_> {
             Budget::Experiments => one.evaluations as f64,
             Budget::Dollars => one.spent_microdollars as f64 / 1e6,
         };
-        let steps: Vec<(f64, f64)> = self.milestones.iter().map(|one| (spent(one), one.bd_rate)).collect();
+        // Who spends nothing has no way to show on an axis of money, only where it got to.
+        let stood = match budget {
+            Budget::Dollars if self.microdollars == 0 => self.milestones.len().saturating_sub(1),
+            _ => 0,
+        };
+        let steps = self.milestones.iter().skip(stood);
+        let steps: Vec<(f64, f64)> = steps.map(|one| (spent(one), one.bd_rate)).collect();
         let so_far = match budget {
             Budget::Experiments => self.evaluations as f64,
             Budget::Dollars => self.microdollars as f64 / 1e6,
