@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn changes_are_shown_with_the_lines_around_them_and_escaped() {
-        let before: String = (0..40).map(|n| format!("line {n}\n")).collect();
+        let before = (0..40).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
         let after = before.replace("line 20\n", "<script>\u{202e}\n");
         let shown = lines(&before, &after).into_string();
         assert!(shown.contains("Lines added: 1, removed: 1."), "{shown}");
@@ -74,7 +74,7 @@ mod tests {
     fn what_is_too_long_is_named_with_its_bound() {
         let long = "x\n".repeat(MOST_LINES + 1);
         assert!(lines("", &long).into_string().contains("0 and 3\u{202f}001 lines; up to 3\u{202f}000"));
-        let most: String = (0..MOST_LINES).map(|n| format!("{n}\n")).collect();
+        let most = (0..MOST_LINES).map(|n| format!("{n}\n")).collect::<Vec<_>>().concat();
         let shown = lines("", &most).into_string();
         assert!(shown.contains("2\u{202f}601 more lines are left out."), "{}", &shown[shown.len() - 200..]);
     }

@@ -185,8 +185,9 @@ mod tests {
             "what is retracted counts for nothing"
         );
         let model = arms.iter().find(|one| one.arm == Arm::Llm).unwrap();
-        assert_eq!(model.curve(Budget::Dollars).steps, [(0.003, 12.0)]);
-        assert_eq!(model.curve(Budget::Dollars).spent, 0.008);
+        let name = text::arm(Arm::Llm).to_owned();
+        let paid = SearchCurve { name, steps: vec![(0.003, 12.0)], spent: 0.008 };
+        assert_eq!(model.curve(Budget::Dollars), paid);
         assert_eq!(per_point(model, &arms), "$0.0004");
         assert_eq!(equal(&arms[..1]), None, "one arm alone is held against nothing");
     }

@@ -1,7 +1,7 @@
 //! After: what came out, as savings at equal quality with what each rests on.
 
 use super::{CLIPS_AT_ONCE, Shown};
-use crate::components::{chart, figure, footage, headline, table, under_megabit};
+use crate::components::{chart, footage, headline, struck, table, under_megabit};
 use crate::pages::held_out;
 use crate::text::{self, ABSENT};
 use aiv1_charts::Theme;
@@ -24,7 +24,7 @@ pub(super) fn section(shown: &Shown) -> Markup {
                 div {
                     @match stated {
                         Some(saving) => p.lead {
-                            (figure(retracted, &html! {
+                            (struck(retracted, &html! {
                                 "At equal " (saving.metric) " it needs " (text::amount(saving.bd_rate)) " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } ", the strongest anchor that a saving can be stated against, on " (footage(&record.clips)) "."
                             }))
                         },
