@@ -1,7 +1,7 @@
 //! The store of one machine: one `SQLite` file in WAL mode and one directory.
 //!
 //! ```text
-//! FOLDER/catalog.sqlite   experiments, counts, work, workers, rebuilds
+//! FOLDER/catalog.sqlite   experiments, counts, work, workers, rebuilds, journal
 //! FOLDER/blobs/…          objects under the paths of their keys; a file's modification time is when it was put
 //! FOLDER/incoming/…       objects that are being written, locked by who writes them
 //! FOLDER/secret           the key that links are signed with

@@ -1,4 +1,4 @@
-//! [`Catalog`]: experiments, counts, work, workers, clips, rebuilds.
+//! [`Catalog`]: experiments, counts, work, workers, clips, rebuilds, the journal.
 
 use crate::{Error, Overview, Rebuild};
 use aiv1_model::api::{ClipEntry, Heartbeat, Holder, WorkerInfo, WorkerStatus};

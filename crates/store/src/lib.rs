@@ -1,4 +1,4 @@
-//! What the lab keeps, as two narrow traits: the [`Catalog`] (experiments, counts, work, workers, rebuilds) and the
+//! What the lab keeps, as two narrow traits: the [`Catalog`] (experiments, counts, work, workers, rebuilds, journal) and the
 //! [`Blobs`] (streams, modules, sources, previews).
 //!
 //! Decisions: a backend is chosen explicitly and handed around as `Arc<dyn …>`; one type, [`BlobKey`], owns path,

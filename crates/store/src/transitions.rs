@@ -6,10 +6,10 @@
 //!                 └────────────────────┘ (failed after MAX_LOST_ATTEMPTS lost ones)      cancel ─► other
 //! ```
 //!
-//! The rules are here and, for what is done from outside, in `actions.rs`; nowhere else, and they know no I/O: a backend reads an entry, applies one, and writes the entry with
-//! counts and indexes in one transaction. A claim is a worker's until another takes it: one whose lease has lapsed may
-//! still report while nobody has claimed since, which costs nothing (the attempt's number fences every report) and saves
-//! a run that was only suspended.
+//! The rules are here, and for what is done from outside in `actions.rs`; nowhere else, and they know no I/O: a backend reads
+//! an entry, applies one, and writes the entry with counts and indexes in one transaction. A claim is a worker's until another
+//! takes it: one whose lease has lapsed may still report while nobody has claimed since, which costs nothing (the attempt's
+//! number fences every report) and saves a run that was only suspended.
 
 use crate::{Ended, Error, LEASE, MAX_LOST_ATTEMPTS, Milestone, NewExperiment};
 use aiv1_model::api::{Heartbeat, Holder};

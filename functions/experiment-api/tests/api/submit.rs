@@ -114,8 +114,8 @@ async fn a_source_of_the_greatest_size_fits_however_it_is_escaped() {
 #[tokio::test]
 async fn without_a_clip_in_the_open_set_something_must_be_said() {
     let site = open().await;
-    let mut clip = crate::support::clip();
-    clip.set = "held-out".to_owned();
+    let mut clip = clip();
+    "mine".clone_into(&mut clip.set);
     site.services.catalog.put_clip(&clip).await.unwrap();
     assert!(site.post(PATH, SUBMIT, &request()).await.problem().contains("the open set has no clip"));
     assert_eq!(site.post(PATH, SUBMIT, &with("clips", json!([clip_id()]))).await.status, 201);
@@ -141,7 +141,7 @@ async fn a_worker_s_token_does_not_submit_and_bodies_are_bounded() {
 async fn clips_that_are_held_out_are_asked_for_by_admins_alone_and_their_files_by_nobody() {
     let site = open().await;
     let mut clip = clip();
-    clip.set = ClipEntry::HELD_OUT.to_owned();
+    ClipEntry::HELD_OUT.clone_into(&mut clip.set);
     site.services.catalog.put_clip(&clip).await.unwrap();
     let named = with("clips", json!([clip_id()]));
     let refused = site.post(PATH, SUBMIT, &named).await;
