@@ -5,7 +5,7 @@ use crate::components::{chart, footage, headline, struck, table, under_megabit};
 use crate::pages::held_out;
 use crate::text::{self, ABSENT};
 use aiv1_charts::Theme;
-use aiv1_model::{Arm, ClipInfo, Comparison, Decibels, Digest, Metric, Record, Refusal, SetComparison};
+use aiv1_model::{ClipInfo, Comparison, Decibels, Digest, Metric, Record, Refusal, SetComparison};
 use maud::{Markup, html};
 
 /// Most rows of certificates; the record has them all.
@@ -57,7 +57,7 @@ fn generalisation(shown: &Shown) -> Markup {
     let stands = shown.experiment.findings.as_ref().is_some_and(|findings| findings.headline.is_some())
         && shown.experiment.retraction.is_none();
     html! {
-        @if shown.experiment.origin.arm == Arm::HeldOut {
+        @if shown.is_held_out() {
             p.hint { "Measured on held-out clips, which no designer sees: ranked nowhere, and their frames are not shown." }
         } @else if stands { (held_out::line(shown.checked.as_ref())) }
     }

@@ -82,6 +82,13 @@ struct Shown {
     checked: Option<held_out::Checked>,
 }
 
+impl Shown {
+    /// Whether it was measured on clips whose frames are not shown.
+    fn is_held_out(&self) -> bool {
+        self.experiment.origin.arm == Arm::HeldOut
+    }
+}
+
 async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result<Markup, PageError> {
     let experiment = find(pages, id).await?;
     if let Some(purged_at) = experiment.purged_at {
@@ -91,7 +98,9 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
     let record = pages.services.catalog.record(id).await?;
     let choice = Choice::read(question, record.as_ref())?;
     let video = match &choice {
-        Some(choice) if question.get("video").is_some() => made(pages, &choice.preview(id), question).await?,
+        Some(choice) if question.get("video").is_some() && experiment.origin.arm != Arm::HeldOut => {
+            made(pages, &choice.preview(id), question).await?
+        }
         _ => Made::NotAsked,
     };
     let packed = match &experiment.bundle {
@@ -149,7 +158,7 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
             @if measured {
                 (after::section(&shown))
                 (points::section(&shown))
-                @if shown.experiment.origin.arm != Arm::HeldOut { (look::section(&shown, &video)) }
+                @if !shown.is_held_out() { (look::section(&shown, &video)) }
             }
             (phases::section(&shown))
             (files::section(&shown, &pages.services.site.public_url, &packed))
@@ -242,7 +251,7 @@ fn contents(shown: &Shown, measured: bool) -> Markup {
         ("failure", "Failure", failed),
         ("after", "After", measured),
         ("points", "Rate points", measured),
-        ("look", "Look closer", measured && shown.experiment.origin.arm != Arm::HeldOut),
+        ("look", "Look closer", measured && !shown.is_held_out()),
         ("phases", "Phases", true),
         ("files", "Files", shown.experiment.bundle.is_some()),
         ("code", "Code", true),
