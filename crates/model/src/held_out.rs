@@ -8,7 +8,7 @@ impl Submission {
     /// where it is that question already.
     #[must_use]
     pub fn held_out(&self, clips: &[ClipEntry]) -> Option<Self> {
-        let held_out = clips.iter().filter(|clip| clip.set == ClipEntry::HELD_OUT);
+        let held_out = clips.iter().filter(|clip| clip.is_held_out());
         let clips: Vec<Digest> = held_out.map(|clip| clip.info.id).collect();
         (!clips.is_empty() && clips != self.clips).then(|| Self { clips, ..self.clone() })
     }

@@ -6,7 +6,8 @@
 mod sample;
 
 use aiv1_model::{
-    Arm, Attention, DesignCost, Fault, Origin, Prediction, Retraction, Verified, VerifiedOutcome,
+    Arm, Attention, DesignCost, Fault, JournalEntry, Note, Origin, Prediction, Retraction, Verified,
+    VerifiedOutcome,
 };
 use aiv1_store::contract::fixtures;
 use sample::Lab;
@@ -68,7 +69,7 @@ async fn propose(lab: &Lab) {
         let origin = Origin {
             parent: parent.clone(),
             prediction: Some(prediction),
-            cost: Some(cost),
+            cost: Some(cost.clone()),
             ..Origin::new(Arm::Llm, "Entropy contexts from the two nearest neighbours instead of one.")
         };
         let source = format!("{}// Version {n}.\n", sample::SOURCE.replace("< 2", &format!("< {n}")));
@@ -79,6 +80,8 @@ async fn propose(lab: &Lab) {
         if n % 4 != 2 {
             parent = Some(id);
         }
+        let call = Note::ModelCalled { outcome: "proposed".to_owned(), cost };
+        lab.catalog.note("loop", &call).await.unwrap();
     }
 }
 
@@ -118,6 +121,8 @@ async fn fill(lab: &Lab, count: u32) {
 
 /// What waits and what runs.
 async fn queue(lab: &Lab) {
+    lab.catalog.note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
+    lab.catalog.note(JournalEntry::OPERATOR, &Note::Resumed).await.unwrap();
     let why = "The best tenth of what was tried lies above 1.1.";
     lab.submit(Arm::Person, 7.1, "Does a larger lambda help at low rates?").await;
     lab.submit(Arm::Search, 7.2, why).await;

@@ -122,7 +122,7 @@ async fn addresses(pages: &Pages) -> Result<Markup, PageError> {
     Ok(html! {
         (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
         urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" {
-            @for path in ["/", "/blog", "/efficacy", "/lineage", "/codecs", "/clips", "/method"] { url { loc { (public_url) (path) } } }
+            @for path in ["/", "/blog", "/efficacy", "/lineage", "/codecs", "/clips", "/method", "/journal"] { url { loc { (public_url) (path) } } }
             @for one in &ended {
                 url {
                     loc { (public_url) "/blog/" (one.id) }

@@ -117,7 +117,7 @@ pub(crate) fn page(site: &aiv1_web::Site, head: &Head<'_>, body: &Markup) -> Mar
                     div.inner {
                         p { "Every figure here is measured or absent, and can be derived again: " a href="/method" { "how" } "." }
                         p {
-                            "AiV1 " (site.version) " · " a href="/feed.xml" { "Atom feed" } " · "
+                            "AiV1 " (site.version) " · " a href="/journal" { "Journal" } " · " a href="/feed.xml" { "Atom feed" } " · "
                             a href="/api/openapi.json" { "REST API" }
                         }
                     }

@@ -1,4 +1,5 @@
-//! The pages: dashboard, blog, experiment, compare, clips, codecs, method; feed, sitemap, assets.
+//! The pages: dashboard, blog, experiment, compare, efficacy, lineage, clips, codecs, method, journal; feed, sitemap,
+//! assets.
 //!
 //! Decisions: rendered here, whole, with `maud`; a page is a pure function of its address, the catalog's revision and a
 //! slow clock, so that a rendered page is kept until one of them changes and an unchanged page costs one indexed read;

@@ -23,6 +23,7 @@ pub fn router(services: Services) -> Router {
         .route("/compare", get(pages::compare::page))
         .route("/efficacy", get(pages::efficacy::page))
         .route("/lineage", get(pages::lineage::page))
+        .route("/journal", get(pages::journal::page))
         .route("/method", get(pages::method::page))
         .route("/clips", get(pages::clips::page))
         .route("/workers", get(pages::workers::page))

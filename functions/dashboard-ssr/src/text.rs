@@ -43,6 +43,11 @@ pub(crate) fn points(difference: f64) -> String {
     format!("{:+.1}\u{a0}points", rounded(difference)).replace('-', "−")
 }
 
+/// How far apart percentages are, in points, whichever is greater.
+pub(crate) fn distance(difference: f64) -> String {
+    format!("{:.1}\u{a0}points", rounded(difference).abs())
+}
+
 /// An amount of money, from millionths of a dollar: small ones to a hundredth of a cent.
 pub(crate) fn dollars(microdollars: u64) -> String {
     let dollars = microdollars as f64 / 1e6;

@@ -49,6 +49,9 @@ async fn pages_and_refusals(cloud: &Cloud) {
 
     for path in [
         "/blog",
+        "/efficacy",
+        "/lineage",
+        "/journal",
         "/method",
         "/clips",
         "/codecs",

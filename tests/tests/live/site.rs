@@ -38,6 +38,9 @@ async fn a_lab_fills_by_itself_and_every_page_of_it_is_sound() {
         format!("/blog/{id}"),
         format!("/compare?ids={id},{}", listed[1]["id"].as_str().unwrap()),
         "/method".to_owned(),
+        "/efficacy".to_owned(),
+        "/lineage".to_owned(),
+        "/journal".to_owned(),
         "/clips".to_owned(),
         "/no/such/page".to_owned(),
     ];

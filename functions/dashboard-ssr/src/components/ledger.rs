@@ -1,6 +1,6 @@
 //! Lists of experiments, one line each; on a phone each line becomes a block.
 
-use crate::components::{arm_of, figure, marks, parameters_in_brief, ruler};
+use crate::components::{arm_of, marks, parameters_in_brief, ruler, struck};
 use crate::text::{self, ABSENT};
 use aiv1_model::{Status, Summary, Work};
 use maud::{Markup, html};
@@ -62,7 +62,7 @@ fn cells(tab: Status, row: &Summary, labels: [&str; 3]) -> Markup {
                     @match findings.and_then(|findings| findings.headline.as_ref()) {
                         Some(saving) => {
                             @let retracted = row.retraction.is_some();
-                            (figure(retracted, &html! { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } }))
+                            (struck(retracted, &html! { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } }))
                             @if !retracted { (ruler(saving.bd_rate)) }
                         }
                         None => { (ABSENT) " " span.hint { "none stated" } }

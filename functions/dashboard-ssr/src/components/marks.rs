@@ -27,8 +27,8 @@ fn awaited() -> Markup {
     html! { span.badge.attention { span aria-hidden="true" { "⚑" } " Waits for a person" } }
 }
 
-/// A figure; struck through, and still to be read, where it no longer stands.
-pub(crate) fn figure(retracted: bool, figure: &Markup) -> Markup {
+/// A figure, struck through, and still to be read, where it no longer stands.
+pub(crate) fn struck(retracted: bool, figure: &Markup) -> Markup {
     html! { @if retracted { s { (figure) } } @else { (figure) } }
 }
 

@@ -1,6 +1,6 @@
 //! Small pieces: badges, headlines, cards, tables.
 
-use crate::components::{figure, ruler};
+use crate::components::{ruler, struck};
 use crate::text::{self, ABSENT};
 use aiv1_model::{Arm, ClipInfo, Declaration, Metric, Parameters, Saving, Status, Summary, UnderMegabit};
 use maud::{Markup, html};
@@ -46,7 +46,7 @@ pub(crate) fn headline(saving: Option<&Saving>, retracted: bool) -> Markup {
     html! {
         @match saving {
             Some(saving) => {
-                p.headline { (figure(retracted, &html! { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) })) }
+                p.headline { (struck(retracted, &html! { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) })) }
                 p.against { "than " bdi { (text::name(&saving.anchor)) } " at equal " (saving.metric) }
                 @if !retracted { (ruler(saving.bd_rate)) }
             }

@@ -23,7 +23,7 @@ pub(crate) async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Resu
 async fn render(pages: &Pages) -> Result<Markup, PageError> {
     let clips = pages.services.catalog.clips().await?;
     let (held_out, clips): (Vec<ClipEntry>, Vec<ClipEntry>) =
-        clips.into_iter().partition(|clip| clip.set == ClipEntry::HELD_OUT);
+        clips.into_iter().partition(ClipEntry::is_held_out);
     let head = Head {
         title: "Clips",
         description: "The footage that codecs are measured on, each clip identified by the SHA-256 of its decoded frames.",
@@ -85,13 +85,7 @@ fn row(clip: &ClipEntry) -> Markup {
                 }
             }
             td { code title=(info.id) { (info.id.abbreviated()) "…" } }
-            td {
-                @if clip.is_held_out() {
-                    span.hint { "held out" }
-                } @else {
-                    a href=(format!("/api/clips/{}/file", info.id)) download="" { (text::bytes(clip.file_bytes())) span.hidden { " file of " (text::name(&info.name)) } }
-                }
-            }
+            td { a href=(format!("/api/clips/{}/file", info.id)) download="" { (text::bytes(clip.file_bytes())) span.hidden { " file of " (text::name(&info.name)) } } }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/compare?ids=`: experiments side by side, at equal quality against the same anchors.
 
 use crate::address::{Question, address};
-use crate::components::{badge, chart, figure, ledger, marks, retraction, ruler, table};
+use crate::components::{badge, chart, ledger, marks, retraction, ruler, struck, table};
 use crate::error::PageError;
 use crate::layout::{self, Head, Section};
 use crate::pages::experiment;
@@ -144,7 +144,7 @@ fn summary(found: &[(Experiment, Option<Record>)]) -> Markup {
                 td.saving {
                     @match findings(one).and_then(|findings| findings.headline) {
                         Some(saving) => {
-                            (figure(one.retraction.is_some(), &html! { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } }))
+                            (struck(one.retraction.is_some(), &html! { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } }))
                             @if one.retraction.is_none() { (ruler(saving.bd_rate)) }
                         }
                         None => (ABSENT)
@@ -172,7 +172,7 @@ fn savings(found: &[(Experiment, Option<Record>)]) -> Markup {
             @for metric in Metric::ALL {
                 tr {
                     th scope="row" { bdi { (text::name(anchor)) } " " span.hint { (metric) } }
-                    @for (one, record) in found { td { (figure(one.retraction.is_some(), &html! { (text::or_absent(stated(record, anchor, metric))) })) } }
+                    @for (one, record) in found { td { (struck(one.retraction.is_some(), &html! { (text::or_absent(stated(record, anchor, metric))) })) } }
                 }
             }
         }

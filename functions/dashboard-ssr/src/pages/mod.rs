@@ -9,6 +9,7 @@ pub(crate) mod efficacy;
 pub(crate) mod experiment;
 pub(crate) mod frames;
 mod held_out;
+pub(crate) mod journal;
 pub(crate) mod legacy;
 pub(crate) mod lineage;
 pub(crate) mod method;

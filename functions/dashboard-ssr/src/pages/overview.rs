@@ -51,7 +51,7 @@ async fn checked(services: &Services, overview: &Overview) -> Result<Vec<Option<
         return Ok(Vec::new());
     }
     let clips = services.catalog.clips().await?;
-    if clips.iter().all(|clip| clip.set != ClipEntry::HELD_OUT) {
+    if !clips.iter().any(ClipEntry::is_held_out) {
         return Ok(vec![None; best.len()]);
     }
     let one = async |place: usize, summary: &Summary| {

@@ -17,6 +17,7 @@ async fn an_unchanged_page_is_304_and_a_change_shows_at_once() {
         "/clips".to_owned(),
         "/efficacy".to_owned(),
         "/lineage".to_owned(),
+        "/journal".to_owned(),
         "/codecs".to_owned(),
         "/method".to_owned(),
         "/feed.xml".to_owned(),
@@ -42,9 +43,18 @@ async fn a_page_is_the_same_one_whatever_it_does_not_read_is_added_to_its_addres
     let (site, ids) = Site::furnished().await;
     let tag = async |path: &str| site.get(path).await.header("etag").to_owned();
     let (best, other) = (format!("/blog/{}", ids.best), format!("/blog/{}?q=x&y", ids.running));
-    for path in
-        ["/", "/blog", "/efficacy", "/lineage", "/clips", "/codecs", "/method", "/compare", best.as_str()]
-    {
+    for path in [
+        "/",
+        "/blog",
+        "/efficacy",
+        "/lineage",
+        "/journal",
+        "/clips",
+        "/codecs",
+        "/method",
+        "/compare",
+        best.as_str(),
+    ] {
         assert_eq!(tag(path).await, tag(&format!("{path}?x=1")).await, "{path}");
     }
     assert_eq!(tag("/?tab=failed").await, tag("/?x&%74ab=failed&cursor=").await);

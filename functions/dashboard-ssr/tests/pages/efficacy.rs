@@ -68,7 +68,7 @@ async fn the_arms_are_held_against_one_another_at_an_equal_number() {
     // Predicted +5 and −20, measured +17.0 and −14.9.
     let rows = page.texts("#calibration tbody tr");
     assert_eq!(rows[0], "language model 0 — — 0 0");
-    assert_eq!(rows[1], "search 2 +8.6 points +8.6 points 0 0");
+    assert_eq!(rows[1], "search 2 +8.6 points 8.6 points 0 0");
     assert_eq!(page.all("#progress svg.chart").len(), 1);
     assert_eq!(page.all("#calibration svg.chart").len(), 1);
     assert!(page.text("#caveats").contains("No significance is claimed"));

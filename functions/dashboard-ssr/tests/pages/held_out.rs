@@ -39,5 +39,7 @@ async fn held_out_clips_are_hashes_and_nothing_else() {
     assert!(hashes.iter().all(|hash| links.iter().all(|link| !link.contains(hash))), "no file is linked");
     let check = site.page(&format!("/blog/{id}")).await;
     assert!(check.all("#look").is_empty(), "no frame is shown");
+    let asked = site.page(&format!("/blog/{id}?video=1")).await;
+    assert!(asked.all(".rebuilding, video").is_empty(), "and none is made to be shown");
     assert!(check.text("#before").contains(&format!("It measures the codec of {best}")));
 }

@@ -7,6 +7,7 @@ mod efficacy;
 mod errors;
 mod held_out;
 mod hostile;
+mod journal;
 mod legacy;
 mod lineage;
 mod links;

@@ -39,6 +39,7 @@ async fn the_outline_of_each_page_is_as_it_was() {
         ("compare", format!("/compare?ids={},{}", ids.best, ids.first)),
         ("efficacy", "/efficacy".to_owned()),
         ("lineage", "/lineage".to_owned()),
+        ("journal", "/journal".to_owned()),
         ("codec", codec),
         ("codecs", "/codecs".to_owned()),
         ("clips", "/clips".to_owned()),

@@ -24,14 +24,15 @@ pub(super) fn lines(before: &str, after: &str) -> Markup {
     let diff = TextDiff::from_lines(before, after);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
     let groups = diff.grouped_ops(AROUND);
-    // A group of changes ends with a line of its own.
-    let shown: Vec<Option<(ChangeTag, &str)>> = groups
+    // Between groups of changes stands a line of its own.
+    let mut shown: Vec<Option<(ChangeTag, &str)>> = groups
         .iter()
         .flat_map(|group| {
             let changes = group.iter().flat_map(|op| diff.iter_changes(op));
             changes.map(|change| Some((change.tag(), change.value()))).chain([None])
         })
         .collect();
+    shown.pop();
     html! {
         p.hint { "Lines added: " (count(ChangeTag::Insert)) ", removed: " (count(ChangeTag::Delete)) "." }
         @if !shown.is_empty() {
@@ -61,21 +62,21 @@ mod tests {
 
     #[test]
     fn changes_are_shown_with_the_lines_around_them_and_escaped() {
-        let before: String = (0..40).map(|n| format!("line {n}\n")).collect();
+        let before = (0..40).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
         let after = before.replace("line 20\n", "<script>\u{202e}\n");
         let shown = lines(&before, &after).into_string();
         assert!(shown.contains("Lines added: 1, removed: 1."), "{shown}");
         assert!(shown.contains("<del>− line 20\n</del><ins>+ &lt;script&gt;\u{fffd}\n</ins>"), "{shown}");
         assert!(shown.contains("  line 17\n") && shown.contains("  line 23\n"));
-        assert!(!shown.contains("line 16\n") && !shown.contains("line 24\n"));
+        assert!(!shown.contains("⋯") && !shown.contains("line 16\n") && !shown.contains("line 24\n"));
     }
 
     #[test]
     fn what_is_too_long_is_named_with_its_bound() {
         let long = "x\n".repeat(MOST_LINES + 1);
         assert!(lines("", &long).into_string().contains("0 and 3\u{202f}001 lines; up to 3\u{202f}000"));
-        let most: String = (0..MOST_LINES).map(|n| format!("{n}\n")).collect();
+        let most = (0..MOST_LINES).map(|n| format!("{n}\n")).collect::<Vec<_>>().concat();
         let shown = lines("", &most).into_string();
-        assert!(shown.contains("2\u{202f}601 more lines are left out."), "{}", &shown[shown.len() - 200..]);
+        assert!(shown.contains("2\u{202f}600 more lines are left out."), "{}", &shown[shown.len() - 200..]);
     }
 }

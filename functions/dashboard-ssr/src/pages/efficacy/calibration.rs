@@ -69,7 +69,7 @@ fn plot(outcomes: &[(Arm, Outcome)]) -> Markup {
                 th scope="row" { (text::arm(*arm)) }
                 td { (outcome.points.len()) }
                 td { (text::or_absent(outcome.mean(|error| error).map(text::points))) }
-                td { (text::or_absent(outcome.mean(f64::abs).map(text::points))) }
+                td { (text::or_absent(outcome.mean(f64::abs).map(text::distance))) }
                 td { (outcome.unmeasured) }
                 td { (outcome.open) }
             }

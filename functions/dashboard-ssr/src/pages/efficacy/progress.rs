@@ -35,7 +35,13 @@ impl Progress<'_> {
             Budget::Experiments => one.evaluations as f64,
             Budget::Dollars => one.spent_microdollars as f64 / 1e6,
         };
-        let steps: Vec<(f64, f64)> = self.milestones.iter().map(|one| (spent(one), one.bd_rate)).collect();
+        // Who spends nothing has no way to show on an axis of money, only where it got to.
+        let stood = match budget {
+            Budget::Dollars if self.microdollars == 0 => self.milestones.len().saturating_sub(1),
+            _ => 0,
+        };
+        let steps = self.milestones.iter().skip(stood);
+        let steps: Vec<(f64, f64)> = steps.map(|one| (spent(one), one.bd_rate)).collect();
         let so_far = match budget {
             Budget::Experiments => self.evaluations as f64,
             Budget::Dollars => self.microdollars as f64 / 1e6,
@@ -179,8 +185,9 @@ mod tests {
             "what is retracted counts for nothing"
         );
         let model = arms.iter().find(|one| one.arm == Arm::Llm).unwrap();
-        assert_eq!(model.curve(Budget::Dollars).steps, [(0.003, 12.0)]);
-        assert_eq!(model.curve(Budget::Dollars).spent, 0.008);
+        let name = text::arm(Arm::Llm).to_owned();
+        let paid = SearchCurve { name, steps: vec![(0.003, 12.0)], spent: 0.008 };
+        assert_eq!(model.curve(Budget::Dollars), paid);
         assert_eq!(per_point(model, &arms), "$0.0004");
         assert_eq!(equal(&arms[..1]), None, "one arm alone is held against nothing");
     }

@@ -1,11 +1,11 @@
 //! After: what came out, as savings at equal quality with what each rests on.
 
 use super::{CLIPS_AT_ONCE, Shown};
-use crate::components::{chart, footage, headline, table, under_megabit};
+use crate::components::{chart, footage, headline, struck, table, under_megabit};
 use crate::pages::held_out;
 use crate::text::{self, ABSENT};
 use aiv1_charts::Theme;
-use aiv1_model::{Arm, ClipInfo, Comparison, Decibels, Digest, Metric, Record, Refusal, SetComparison};
+use aiv1_model::{ClipInfo, Comparison, Decibels, Digest, Metric, Record, Refusal, SetComparison};
 use maud::{Markup, html};
 
 /// Most rows of certificates; the record has them all.
@@ -15,15 +15,18 @@ pub(super) fn section(shown: &Shown) -> Markup {
     let Some(record) = &shown.record else { return html! {} };
     let findings = shown.experiment.findings.as_ref();
     let stated = findings.and_then(|findings| findings.headline.as_ref());
+    let retracted = shown.experiment.retraction.is_some();
     html! {
         section #after aria-labelledby="after-heading" {
             h2 #after-heading { "After: what came out" }
             div.result {
-                div.big { (headline(stated, shown.experiment.retraction.is_some())) (generalisation(shown)) }
+                div.big { (headline(stated, retracted)) (generalisation(shown)) }
                 div {
                     @match stated {
                         Some(saving) => p.lead {
-                            "At equal " (saving.metric) " it needs " (text::amount(saving.bd_rate)) " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } ", the strongest anchor that a saving can be stated against, on " (footage(&record.clips)) "."
+                            (struck(retracted, &html! {
+                                "At equal " (saving.metric) " it needs " (text::amount(saving.bd_rate)) " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } ", the strongest anchor that a saving can be stated against, on " (footage(&record.clips)) "."
+                            }))
                         },
                         None => p.lead { "No saving can be stated against every anchor on every clip at equal " (Metric::PsnrY) " and at equal " (Metric::PsnrYuv) "; the table says where and why. " (apart(record)) },
                     }
@@ -54,7 +57,7 @@ fn generalisation(shown: &Shown) -> Markup {
     let stands = shown.experiment.findings.as_ref().is_some_and(|findings| findings.headline.is_some())
         && shown.experiment.retraction.is_none();
     html! {
-        @if shown.experiment.origin.arm == Arm::HeldOut {
+        @if shown.is_held_out() {
             p.hint { "Measured on held-out clips, which no designer sees: ranked nowhere, and their frames are not shown." }
         } @else if stands { (held_out::line(shown.checked.as_ref())) }
     }

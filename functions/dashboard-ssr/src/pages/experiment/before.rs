@@ -3,7 +3,7 @@
 use super::Shown;
 use crate::components::table;
 use crate::text::{self, ABSENT};
-use aiv1_model::{Arm, DeclaredParameter, Origin, ParameterValue};
+use aiv1_model::{DeclaredParameter, Origin, ParameterValue};
 use maud::{Markup, html};
 
 pub(super) fn section(shown: &Shown) -> Markup {
@@ -29,7 +29,7 @@ pub(super) fn section(shown: &Shown) -> Markup {
                 }
             }
             @if let Some(parent) = &shown.experiment.origin.parent {
-                p { @if shown.experiment.origin.arm == Arm::HeldOut { "It measures the codec of " } @else { "It changes the codec of " } a href=(format!("/blog/{parent}")) { code { (parent) } } "." }
+                p { @if shown.is_held_out() { "It measures the codec of " } @else { "It changes the codec of " } a href=(format!("/blog/{parent}")) { code { (parent) } } "." }
             }
             (super::prediction::section(shown))
             (parameters(shown))

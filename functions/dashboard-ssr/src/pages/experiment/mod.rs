@@ -9,17 +9,16 @@ mod look;
 mod phases;
 mod points;
 mod prediction;
+mod standing;
 
 use crate::address::Question;
-use crate::components::{arm_of, attention, badge, retraction};
+use crate::components::{arm_of, badge};
 use crate::error::PageError;
 use crate::layout::{Head, Section};
 use crate::pages::held_out;
 use crate::render::{HTML, Pages};
 use crate::{layout, pages, text};
-use aiv1_model::{
-    Arm, Declaration, Experiment, ExperimentId, LegacyId, Record, Status, Summary, VerifiedOutcome,
-};
+use aiv1_model::{Arm, Declaration, Experiment, ExperimentId, LegacyId, Record, Status, Summary};
 use aiv1_store::Rebuild;
 use aiv1_web::Problem;
 use axum::extract::{Path, Query as Asked, State};
@@ -82,6 +81,13 @@ struct Shown {
     checked: Option<held_out::Checked>,
 }
 
+impl Shown {
+    /// Whether it was measured on clips whose frames are not shown.
+    fn is_held_out(&self) -> bool {
+        self.experiment.origin.arm == Arm::HeldOut
+    }
+}
+
 async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result<Markup, PageError> {
     let experiment = find(pages, id).await?;
     if let Some(purged_at) = experiment.purged_at {
@@ -91,7 +97,9 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
     let record = pages.services.catalog.record(id).await?;
     let choice = Choice::read(question, record.as_ref())?;
     let video = match &choice {
-        Some(choice) if question.get("video").is_some() => made(pages, &choice.preview(id), question).await?,
+        Some(choice) if question.get("video").is_some() && experiment.origin.arm != Arm::HeldOut => {
+            made(pages, &choice.preview(id), question).await?
+        }
         _ => Made::NotAsked,
     };
     let packed = match &experiment.bundle {
@@ -134,7 +142,7 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
                 p.kicker { "Experiment No. " (text::grouped(shown.experiment.number)) " · " (arm_of(shown.experiment.origin.arm)) " " (badge(shown.experiment.status)) }
                 h1 { (title) }
                 (times(&shown.experiment))
-                (standing(&shown.experiment))
+                (standing::section(&shown.experiment))
                 (contents(&shown, measured))
             }
             @if moving {
@@ -149,7 +157,7 @@ async fn render(pages: &Pages, id: &ExperimentId, question: &Question) -> Result
             @if measured {
                 (after::section(&shown))
                 (points::section(&shown))
-                @if shown.experiment.origin.arm != Arm::HeldOut { (look::section(&shown, &video)) }
+                @if !shown.is_held_out() { (look::section(&shown, &video)) }
             }
             (phases::section(&shown))
             (files::section(&shown, &pages.services.site.public_url, &packed))
@@ -204,37 +212,6 @@ fn times(experiment: &Experiment) -> Markup {
     }
 }
 
-/// Whether it still stands, whether a person is waited for, and when it was last derived again.
-fn standing(experiment: &Experiment) -> Markup {
-    html! {
-        @if let Some(why) = &experiment.retraction {
-            div.failure.retraction role="note" {
-                p.lead { (retraction(why)) }
-                p.hint { "What was published stays readable below, struck through. None of its figures stands any more, and none is ranked." }
-            }
-        }
-        @if let Some(why) = &experiment.attention {
-            div.state.attention role="note" { p.lead { (attention(why)) } }
-        }
-        @if experiment.status == Status::Successful { p.verified { (verified(experiment)) } }
-    }
-}
-
-fn verified(experiment: &Experiment) -> Markup {
-    let Some(verified) = &experiment.verified else {
-        return html! { "Derived again from what is stored: never yet. " a href="#verify" { "Anyone can" } "." };
-    };
-    let outcome = match verified.outcome {
-        VerifiedOutcome::Confirmed => "every figure came out again",
-        VerifiedOutcome::Incomplete => "nothing differed, but not everything could be checked",
-        VerifiedOutcome::Differs => "something differed",
-    };
-    html! {
-        "Last derived again from what is stored on " (text::when(verified.at)) " by " bdi { (text::name(&verified.by)) } ": " (outcome) "."
-        @if verified.times > 1 { " " span.hint { (text::grouped(verified.times)) " times so far" } }
-    }
-}
-
 fn contents(shown: &Shown, measured: bool) -> Markup {
     let failed = shown.experiment.failure.is_some();
     let sections: [(&str, &str, bool); 8] = [
@@ -242,7 +219,7 @@ fn contents(shown: &Shown, measured: bool) -> Markup {
         ("failure", "Failure", failed),
         ("after", "After", measured),
         ("points", "Rate points", measured),
-        ("look", "Look closer", measured && shown.experiment.origin.arm != Arm::HeldOut),
+        ("look", "Look closer", measured && !shown.is_held_out()),
         ("phases", "Phases", true),
         ("files", "Files", shown.experiment.bundle.is_some()),
         ("code", "Code", true),

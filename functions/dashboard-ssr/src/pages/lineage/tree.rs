@@ -1,7 +1,7 @@
 //! Trees of experiments as nested lists. An only child follows its parent in the same list, so that a long line of descent
 //! stays as narrow as a short one.
 
-use crate::components::{arm_of, badge, figure, marks};
+use crate::components::{arm_of, badge, marks, struck};
 use crate::text;
 use aiv1_model::{ExperimentId, Status, Summary};
 use maud::{Markup, html};
@@ -89,7 +89,7 @@ fn node(one: &Summary) -> Markup {
         " " (arm_of(one.arm)) " "
         @match (saving, one.status) {
             (Some(saving), _) => {
-                (figure(one.retraction.is_some(), &html! { b { (text::percent(saving.bd_rate)) } " against " bdi { (text::name(&saving.anchor)) } }))
+                (struck(one.retraction.is_some(), &html! { b { (text::percent(saving.bd_rate)) } " against " bdi { (text::name(&saving.anchor)) } }))
             }
             (None, Status::Failed) => {
                 (badge(one.status)) @if let Some(failure) = &one.failure { " " code { (text::name(&failure.kind)) } }
