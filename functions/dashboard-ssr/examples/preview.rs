@@ -80,7 +80,7 @@ async fn propose(lab: &Lab) {
         if n % 4 != 2 {
             parent = Some(id);
         }
-        let call = Note::ModelCalled { outcome: "proposed".to_owned(), cost };
+        let call = Note::ModelCalled { outcome: "proposed".to_owned(), cost, at_most_microdollars: None };
         lab.catalog.note("loop", &call).await.unwrap();
     }
 }

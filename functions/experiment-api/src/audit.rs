@@ -84,12 +84,10 @@ async fn draw(services: &Services, request: &AuditRequest) -> Result<Option<Expe
 async fn candidates(catalog: &dyn Catalog, since: Timestamp) -> Result<Vec<Summary>, Error> {
     let mut found: Vec<Summary> = Vec::new();
     for order in [Order::Newest, Order::Best] {
-        let query =
-            Query { status: Some(Status::Successful), order, limit: DRAWN_FROM, ..Query::default() };
+        let query = Query { status: Some(Status::Successful), order, limit: DRAWN_FROM, ..Query::default() };
         let page = catalog.list(&query).await?.experiments;
-        let audited = |summary: &Summary| {
-            summary.verified.as_ref().is_some_and(|verified| verified.at >= since)
-        };
+        let audited =
+            |summary: &Summary| summary.verified.as_ref().is_some_and(|verified| verified.at >= since);
         found.extend(page.into_iter().filter(|summary| summary.retraction.is_none() && !audited(summary)));
     }
     found.sort_by_key(|summary| summary.number);

@@ -6,8 +6,8 @@
 //! the figures in it follow from its own measurements. The document at `/api/openapi.json` is generated from these routes and those of `aiv1-presign`.
 
 mod answers;
-mod catalog;
 mod audit;
+mod catalog;
 mod claim;
 mod compare;
 mod document;

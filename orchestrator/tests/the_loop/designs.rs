@@ -46,7 +46,7 @@ fn reply(n: u32, bd_rate: f64) -> String {
 
 fn designer(url: &str, replies: Replies) -> LlmDesigner {
     let mut config = llm::Config::new(Provider::Anthropic, "claude-opus-5-5");
-    config.url = url.to_owned();
+    url.clone_into(&mut config.url);
     config.key = llm::Key::new("a-key");
     config.replies = replies;
     LlmDesigner::new(config).unwrap()

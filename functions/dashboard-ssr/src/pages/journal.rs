@@ -62,7 +62,7 @@ fn row(entry: &JournalEntry) -> Markup {
                 Event::Note(note) => {
                     td { (noted(note)) }
                     td { (ABSENT) }
-                    td.prose { @match note { Note::ModelCalled { outcome, cost } => (called(outcome, cost)), _ => (ABSENT) } }
+                    td.prose { @match note { Note::ModelCalled { outcome, cost, .. } => (called(outcome, cost)), _ => (ABSENT) } }
                 }
             }
         }

@@ -12,7 +12,7 @@ async fn a_line_says_who_did_what_to_which_experiment_and_why() {
     catalog.act(&best, JournalEntry::OPERATOR, &Action::Retracted { reason }).await.unwrap();
     let (model, outcome) = ("a-model".to_owned(), "proposed".to_owned());
     let cost = DesignCost { model, replies: 1, input_tokens: 9_000, output_tokens: 70, microdollars: None };
-    catalog.note("loop", &Note::ModelCalled { outcome, cost }).await.unwrap();
+    catalog.note("loop", &Note::ModelCalled { outcome, cost, at_most_microdollars: None }).await.unwrap();
     catalog.note(JournalEntry::OPERATOR, &Note::Paused).await.unwrap();
     let page = site.page("/journal").await;
     let rows = page.texts("main tbody tr");
