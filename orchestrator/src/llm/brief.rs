@@ -248,4 +248,39 @@ impl Charge {
     pub fn counted(&self) -> u64 {
         self.cost.microdollars.or(self.at_most).unwrap_or(0)
     }
+
+    /// This and another question for the same proposal. The price of a sum is only known where each price is.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
+        let (one, two) = (self.cost, &other.cost);
+        let cost = DesignCost {
+            model: one.model,
+            replies: one.replies.saturating_add(two.replies),
+            input_tokens: one.input_tokens.saturating_add(two.input_tokens),
+            output_tokens: one.output_tokens.saturating_add(two.output_tokens),
+            microdollars: sum(one.microdollars, two.microdollars),
+        };
+        Self { cost, at_most: sum(self.at_most, other.at_most) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn charge(microdollars: Option<u64>) -> Charge {
+        let model = "m".to_owned();
+        let cost = DesignCost { model, replies: 1, input_tokens: 10, output_tokens: 2, microdollars };
+        Charge { cost, at_most: Some(100) }
+    }
+
+    #[test]
+    fn what_a_sum_cost_is_known_only_where_each_part_is_and_budgets_count_the_most_otherwise() {
+        let known = charge(Some(7)).and(&charge(Some(8)));
+        assert_eq!((known.cost.replies, known.cost.input_tokens, known.cost.output_tokens), (2, 20, 4));
+        assert_eq!((known.cost.microdollars, known.counted()), (Some(15), 15));
+        let unknown = charge(Some(7)).and(&charge(None));
+        assert_eq!((unknown.cost.microdollars, unknown.counted()), (None, 200));
+    }
 }

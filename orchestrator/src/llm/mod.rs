@@ -75,7 +75,8 @@ impl LlmDesigner {
         &self.config.model
     }
 
-    /// Asks once. What it cost is said whether or not the reply can be used.
+    /// Asks once. What it cost is said whether or not the reply can be used; who drops the question before it is answered
+    /// is not told what it cost.
     pub async fn design(&self, brief: &Brief) -> Result<Designed, DesignError> {
         let request = wire::request(&self.config, &self.base, &Prompt::of(brief))?;
         let at_most = self.config.price.map(|price| price.bound(request.len(), self.config.max_tokens));

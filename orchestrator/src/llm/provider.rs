@@ -29,7 +29,7 @@ impl Provider {
     }
 }
 
-/// A key. It prints as nothing, and [`Key::hide`] takes it out of what others print.
+/// A key. It prints as nothing, and is taken out of what servers say.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
 
