@@ -85,6 +85,11 @@ impl LiveLab {
         format!("{}{path}", self.url)
     }
 
+    /// The text at a path, whatever the status.
+    pub async fn text(&self, path: &str) -> String {
+        reqwest::get(self.at(path)).await.unwrap().text().await.unwrap()
+    }
+
     /// The JSON at a path, whatever the status.
     pub async fn json(&self, path: &str) -> Value {
         let answer = reqwest::get(self.at(path)).await.unwrap();

@@ -1,11 +1,13 @@
-//! What a language model's candidate is held against: the champion's saving on the first clip, and what was measured.
+//! What a language model's candidate is held against: the champion's saving on the first clip, or its parent's if that is
+//! less; and what was measured. A parent is kept for what it is good at beside the saving, as a decoder that costs little:
+//! what changes it is not held to a saving that it never had.
 //!
 //! Other arms turn parameters of codecs that are known to work, or ask what a person wants to know: they are measured whole.
 
 use aiv1_model::{Arm, Bar, Digest, Experiment, ExperimentId, KnownModules, Metric, Record, Status};
 use aiv1_store::{Catalog, Error, Order, Query};
 
-/// How far behind the champion a candidate may be on the first clip and still be measured on the others, in percentage
+/// How far behind champion and parent a candidate may be on the first clip and still be measured on the others, in percentage
 /// points: clips differ, and a step back on one may be a step forward on the rest.
 pub const BAR_MARGIN: f64 = 5.0;
 /// The champion is looked for among so many of the best.
@@ -24,21 +26,22 @@ pub(crate) async fn of(catalog: &dyn Catalog, candidate: &Experiment) -> Result<
         return Ok(Standards::default());
     };
     let champion = champion(catalog, candidate).await?;
-    let bar = match &champion {
-        Some(champion) => {
-            let anchor = champion.findings.as_ref().and_then(|findings| findings.headline.as_ref());
-            let record = catalog.record(&champion.id).await?;
-            anchor.zip(record).and_then(|(saving, record)| bar(&record, *first, &saving.anchor))
-        }
-        None => None,
-    };
+    let anchor = champion.as_ref().and_then(|champion| {
+        let headline = champion.findings.as_ref()?.headline.as_ref()?;
+        Some(headline.anchor.clone())
+    });
     let mut known: Vec<ExperimentId> = candidate.origin.parent.iter().cloned().collect();
     known.extend(champion.map(|champion| champion.id).filter(|id| !known.contains(id)));
-    let mut duplicate_of = Vec::new();
+    let mut records = Vec::with_capacity(known.len());
     for id in known.iter().filter(|id| **id != candidate.id) {
-        let record = catalog.record(id).await?.filter(|record| record.status == Status::Successful);
-        duplicate_of.extend(record.and_then(|record| KnownModules::of(&record, *first)));
+        records.extend(catalog.record(id).await?.filter(|record| record.status == Status::Successful));
     }
+    let bar = anchor.and_then(|anchor| {
+        let rates = records.iter().map(|record| on_first(record, *first, &anchor));
+        let least = rates.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)?;
+        Some(Bar { anchor, bd_rate_at_most: least + BAR_MARGIN })
+    });
+    let duplicate_of = records.iter().filter_map(|record| KnownModules::of(record, *first)).collect();
     Ok(Standards { bar, duplicate_of })
 }
 
@@ -60,11 +63,10 @@ async fn champion(catalog: &dyn Catalog, candidate: &Experiment) -> Result<Optio
     Ok(None)
 }
 
-/// What the champion showed on the first clip, and the margin; none where that was refused.
-fn bar(champion: &Record, first: Digest, anchor: &str) -> Option<Bar> {
+/// What was shown on the first clip; none where that was refused.
+fn on_first(record: &Record, first: Digest, anchor: &str) -> Option<f64> {
     let of = |one: &&aiv1_model::Comparison| {
         one.clip == first && one.anchor == anchor && one.metric == Metric::PsnrY
     };
-    let bd_rate = champion.comparisons.iter().find(of)?.bd_rate.pchip?;
-    Some(Bar { anchor: anchor.to_owned(), bd_rate_at_most: bd_rate + BAR_MARGIN })
+    record.comparisons.iter().find(of)?.bd_rate.pchip
 }

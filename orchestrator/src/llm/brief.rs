@@ -252,16 +252,8 @@ impl Charge {
     /// This and another question for the same proposal. The price of a sum is only known where each price is.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
-        let sum = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
-        let (one, two) = (self.cost, &other.cost);
-        let cost = DesignCost {
-            model: one.model,
-            replies: one.replies.saturating_add(two.replies),
-            input_tokens: one.input_tokens.saturating_add(two.input_tokens),
-            output_tokens: one.output_tokens.saturating_add(two.output_tokens),
-            microdollars: sum(one.microdollars, two.microdollars),
-        };
-        Self { cost, at_most: sum(self.at_most, other.at_most) }
+        let at_most = self.at_most.zip(other.at_most).map(|(one, other)| one.saturating_add(other));
+        Self { cost: self.cost.and(&other.cost), at_most }
     }
 }
 

@@ -5,6 +5,7 @@ mod operators;
 mod plug;
 mod service;
 mod site;
+mod trust;
 mod workers;
 
 use aiv1_tests::live::LiveLab;

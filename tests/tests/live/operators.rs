@@ -19,7 +19,7 @@ async fn a_lab_without_a_search_of_its_own_is_searched_by_a_loop_beside_it() {
     assert!(added.status.success(), "{}", said(&added));
     let clips = lab.json("/api/clips").await;
     assert_eq!(clips.as_array().unwrap().len(), 2, "{clips:#}");
-    assert_eq!((&clips[1], &clips[1]["set"]), (&json(&added)[0], &"held-out".into()));
+    assert_eq!((&clips[1], &clips[1]["set"]), (&json(&added)[0], &"mine".into()));
 
     let codec = aiv1_tests::workspace().join("codecs/template.rs");
     let mut beside = command(["loop", "--experiments", "2", "--anchors", "x264-ultrafast"]);
@@ -38,7 +38,7 @@ async fn a_lab_without_a_search_of_its_own_is_searched_by_a_loop_beside_it() {
         assert_eq!((&worker["name"], &worker["ended"]), (&"local-1".into(), &2.into()), "{worker:#}");
     }
     let health = lab.json("/workers/local-1/health").await;
-    assert_eq!(health["clips"]["count"], 1, "what is held out was not measured: {health:#}");
+    assert_eq!(health["clips"]["count"], 1, "what is in another set was not measured: {health:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
