@@ -16,10 +16,13 @@ pub(super) async fn designer(
     if llm_share == 0 {
         return Ok(None);
     }
-    let told = match parameters {
-        Some(parameters) => parameters.all().await?,
-        None => BTreeMap::new(),
-    };
+    let mut told = BTreeMap::new();
+    if let Some(parameters) = parameters {
+        for variable in llm::VARIABLES {
+            let found = parameters.get(&parameter(variable)).await?;
+            told.extend(found.map(|secret| (variable, secret)));
+        }
+    }
     let config = llm::Config::read(|variable| look_up(variable, &told)).map_err(wrong)?;
     let config = config.ok_or_else(|| OperateError::Configured {
         what: llm::PROVIDER.to_owned(),
@@ -29,10 +32,10 @@ pub(super) async fn designer(
     LlmDesigner::new(config).map(Some).map_err(wrong)
 }
 
-fn look_up(variable: &'static str, told: &BTreeMap<String, Secret>) -> Option<String> {
+fn look_up(variable: &'static str, told: &BTreeMap<&'static str, Secret>) -> Option<String> {
     let set = std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned());
     set.filter(|value| !value.is_empty())
-        .or_else(|| told.get(&parameter(variable)).map(|secret| secret.expose().to_owned()))
+        .or_else(|| told.get(variable).map(|secret| secret.expose().to_owned()))
 }
 
 /// The name below the lab's prefix: `llm/budget-day` for `AIV1_LLM_BUDGET_DAY`.

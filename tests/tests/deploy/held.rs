@@ -205,7 +205,7 @@ fn a_worker_reads_its_own_parameters_and_the_release_alone() {
 }
 
 #[test]
-fn the_loop_has_table_sources_and_clips_and_reads_the_settings() {
+fn the_loop_has_table_sources_and_clips_and_reads_the_settings_and_what_names_a_model() {
     let bucket = "arn:${AWS::Partition}:s3:::${BucketName}";
     let table =
         "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TableName}".to_owned();
@@ -213,6 +213,7 @@ fn the_loop_has_table_sources_and_clips_and_reads_the_settings() {
         ("s3:GetObject".to_owned(), format!("{bucket}/releases/*")),
         ("s3:ListBucket".to_owned(), bucket.to_owned()),
         ("ssm:GetParameter".to_owned(), format!("{PARAMETERS}/settings")),
+        ("ssm:GetParameter".to_owned(), format!("{PARAMETERS}/llm/*")),
     ]);
     wanted.extend(TABLE_CALLS.map(|call| (format!("dynamodb:{call}"), table.clone())));
     for prefix in ["sources/", "clips/"] {
