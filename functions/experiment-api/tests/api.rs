@@ -5,6 +5,7 @@
 mod support;
 
 mod api {
+    mod audits;
     mod canaries;
     mod document;
     mod everyone;

@@ -82,6 +82,9 @@ async fn calls() -> (Site, Vec<(&'static str, Request<Body>)>) {
     let phase = json!({ "phase": "validation", "started_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T00:00:01Z",
         "limit_ms": null, "outcome": "completed" });
     let claim = json!({ "worker": crate::support::worker() });
+    let audit = json!({ "worker": crate::support::worker(), "at_most_a_day": 4 });
+    let none = json!({ "worker": crate::support::worker(), "at_most_a_day": 0 });
+    let audited = json!({ "worker": "auditor", "outcome": "confirmed", "detail": "" });
     let stream = format!("/streams/{}/16", clip_id());
     let retract = format!("/api/experiments/{}/retract", two.id);
     let purge = format!("/api/experiments/{}/purge", failed.id);
@@ -124,6 +127,9 @@ async fn calls() -> (Site, Vec<(&'static str, Request<Body>)>) {
         ("reportResult", post(&work("result"), WORKER, who(json!({ "result": { "ended": "gave_back" } })))),
         ("reportResult", post(&work("result"), WORKER, json!({}))),
         ("claimWork", post("/api/work/claim", WORKER, claim)),
+        ("claimAudit", post("/api/audits/claim", WORKER, audit)),
+        ("claimAudit", post("/api/audits/claim", WORKER, none)),
+        ("reportAudit", post(&format!("/api/audits/{}", one.id), WORKER, audited)),
         ("cancelExperiment", post(&format!("/api/experiments/{}/cancel", held.id), ADMIN, json!(null))),
         ("rerunExperiment", post(&of("/rerun"), ADMIN, json!(null))),
         ("resolveExperiment", post(&of("/resolve"), ADMIN, json!({ "note": "seen to" }))),
@@ -246,7 +252,8 @@ async fn what_needs_a_token_says_so_before_it_reads_anything() {
         for nothing in [None, Some("Bearer"), Some("Bearer wrong"), Some("Basic dTpw")] {
             assert_eq!(send(nothing).await, 401, "{path} {nothing:?}");
         }
-        let wrong = if path.starts_with("/api/work") { SUBMIT } else { WORKER };
+        let wrong =
+            if path.starts_with("/api/work") || path.starts_with("/api/audits") { SUBMIT } else { WORKER };
         assert_eq!(send(Some(&format!("Bearer {wrong}"))).await, 403, "{path}");
     }
     assert!(guarded >= 10);

@@ -111,7 +111,8 @@ async fn what_waits_for_a_person_is_resolved_once() {
     site.services.catalog.act(&id, "loop", &flagged).await.unwrap();
     let path = format!("/api/experiments/{id}/resolve");
     let resolved = site.post(&path, ADMIN, &json!({ "note": "seen to" })).await.json();
-    assert_eq!(resolved["attention"], json!(null));
+    let said = &resolved["attention"]["resolved"];
+    assert_eq!((&said["by"], &said["note"]), (&json!("operator"), &json!("seen to")));
     assert_eq!(site.post(&path, ADMIN, &json!({ "note": "again" })).await.status, 409);
 }
 
