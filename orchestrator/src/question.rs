@@ -2,7 +2,9 @@
 //! with.
 
 use crate::{Error, Space};
-use aiv1_model::{Declaration, Digest, ExperimentId, Findings, Metric, Parameters, Settings, Submission};
+use aiv1_model::{
+    Declaration, Digest, ExperimentId, Findings, Metric, Parameters, Saving, Settings, Submission,
+};
 
 /// A codec that the loop turns the parameters of.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,14 +59,10 @@ impl Question {
     /// Absent where one was refused for any clip.
     #[must_use]
     pub fn objective(&self, findings: &Findings) -> Option<f64> {
-        let against = findings.savings.iter().filter(|saving| saving.anchor == self.reference);
-        let counted: Vec<_> = against.filter(|saving| saving.metric != Metric::SsimY).collect();
-        let stated = |metric| counted.iter().any(|saving| saving.metric == metric);
-        let whole = stated(Metric::PsnrY)
-            && stated(Metric::PsnrYuv)
-            && counted.iter().all(|saving| saving.refused == 0 && saving.bd_rate.is_finite());
-        let rates = counted.iter().map(|saving| saving.bd_rate);
-        rates.reduce(f64::max).filter(|_| whole)
+        let planes = |saving: &Saving| saving.anchor == self.reference && saving.metric == Metric::PsnrYuv;
+        findings.savings.iter().find(|saving| planes(saving))?;
+        let saving = findings.against(&self.reference).filter(|saving| saving.refused == 0)?;
+        Some(saving.bd_rate).filter(|bd_rate| bd_rate.is_finite())
     }
 }
 

@@ -89,7 +89,7 @@ impl Origin {
 pub struct Prediction {
     /// The anchor that the saving is against.
     pub anchor: String,
-    /// BD-rate against it at equal luma PSNR, mean over the clips, in percent; negative needs fewer bits.
+    /// BD-rate against it, mean over the clips, in percent, as [`Findings::against`] has it; negative needs fewer bits.
     pub bd_rate: f64,
     /// Most decode fuel a luma pixel.
     pub decode_fuel_per_pixel: Option<f64>,

@@ -111,9 +111,14 @@ impl Findings {
         }
     }
 
-    /// The saving against one anchor at equal luma PSNR.
+    /// The saving against one anchor that counts: of those at equal PSNR-Y and at equal PSNR-YUV the less favourable, as for
+    /// the headline; one that was refused for a clip before any that was not. `None` where luma has none.
     #[must_use]
     pub fn against(&self, anchor: &str) -> Option<&Saving> {
-        self.savings.iter().find(|saving| saving.anchor == anchor && saving.metric == Metric::PsnrY)
+        let stated =
+            |metric| self.savings.iter().find(|saving| saving.anchor == anchor && saving.metric == metric);
+        let luma = stated(Metric::PsnrY)?;
+        let key = |saving: &Saving| (saving.refused > 0, saving.bd_rate);
+        Some(stated(Metric::PsnrYuv).filter(|planes| key(planes) > key(luma)).unwrap_or(luma))
     }
 }

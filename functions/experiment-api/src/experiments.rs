@@ -85,7 +85,7 @@ async fn page(services: &Services, query: &StoreQuery) -> Result<ExperimentList,
 
 impl ListQuery {
     fn checked(self) -> Result<StoreQuery, Problem> {
-        let limit = checked_limit(self.limit)?;
+        let limit = checked_limit(self.limit, StoreQuery::default().limit, StoreQuery::MAX_LIMIT)?;
         Ok(StoreQuery {
             status: self.status,
             codec: self.codec,
@@ -97,12 +97,11 @@ impl ListQuery {
     }
 }
 
-/// Rows of a page, as asked.
-pub(crate) fn checked_limit(asked: Option<u32>) -> Result<u32, Problem> {
-    let limit = asked.unwrap_or_else(|| StoreQuery::default().limit);
-    if limit == 0 || limit > StoreQuery::MAX_LIMIT {
-        let most = StoreQuery::MAX_LIMIT;
-        return Err(Problem::Invalid(format!("limit is {limit}, but must be 1 to {most}")));
+/// Rows of a page, as asked, or else as many as usual.
+pub(crate) fn checked_limit(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
+    let limit = asked.unwrap_or(usual);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
     }
-    Ok(limit)
+    Err(Problem::Invalid(format!("limit is {limit}, but must be 1 to {most}")))
 }

@@ -1,6 +1,6 @@
 //! The journal: what was done to experiments and to the lab, by whom and when.
 
-use crate::experiments::{FRESH, address};
+use crate::experiments::{FRESH, address, checked_limit};
 use aiv1_store::Query as StoreQuery;
 use aiv1_web::{Answers, Problem, Query, Services};
 use axum::Extension;
@@ -9,9 +9,6 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-/// Rows of a page where none are asked for.
-const LIMIT: u32 = 50;
 
 /// Which lines.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -33,10 +30,7 @@ pub(crate) async fn list(
     uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (limit, most) = (query.limit.unwrap_or(LIMIT), StoreQuery::MAX_LIMIT);
-    if limit == 0 || limit > most {
-        return Err(Problem::Invalid(format!("limit is {limit}, but must be 1 to {most}")));
-    }
+    let limit = checked_limit(query.limit, StoreQuery::default().limit, StoreQuery::MAX_LIMIT)?;
     let found = async { Ok(services.catalog.journal(query.cursor.as_deref(), limit).await?) };
     answers.json(&request, address(&uri), FRESH, found).await
 }

@@ -1,7 +1,7 @@
 //! Records of the earlier system: what they claimed, measured by nobody here.
 
 use crate::answers::LegacyList;
-use crate::experiments::{FRESH, address};
+use crate::experiments::{FRESH, address, checked_limit};
 use aiv1_model::LegacyId;
 use aiv1_web::{Answers, Path, Problem, Query, Services};
 use axum::Extension;
@@ -41,10 +41,7 @@ pub(crate) async fn list(
     uri: Uri,
     request: HeaderMap,
 ) -> Result<Response, Problem> {
-    let limit = query.limit.unwrap_or(MAX_LIMIT);
-    if limit == 0 || limit > MAX_LIMIT {
-        return Err(Problem::Invalid(format!("limit is {limit}, but must be 1 to {MAX_LIMIT}")));
-    }
+    let limit = checked_limit(query.limit, MAX_LIMIT, MAX_LIMIT)?;
     let found = async {
         let page = services.catalog.list_legacy(query.cursor.as_deref(), limit).await?;
         Ok(LegacyList { total: page.total, records: page.experiments, next: page.next })

@@ -70,7 +70,7 @@ pub struct Earlier {
     pub same_parent: bool,
     /// Why it was tried.
     pub rationale: String,
-    /// BD-rate against the reference anchor at equal luma PSNR, in percent, where it was measured.
+    /// BD-rate against the reference anchor, in percent, where it was measured.
     pub bd_rate: Option<f64>,
     /// What the model had expected of that.
     pub expected: Option<f64>,

@@ -12,7 +12,9 @@ use aiv1_orchestrator::{
     Budget, Config, History, MAX_HISTORY, Orchestrator, Outcome, Question, Space, StartingCodec, Step,
     Stopped,
 };
-use aiv1_store::{BlobKey, Blobs, Catalog, ClaimedWork, Clock, Ended, ManualClock, ObjectKind, Query};
+use aiv1_store::{
+    BlobKey, Blobs, Catalog, ClaimedWork, Clock, Ended, Entry, ManualClock, NewExperiment, ObjectKind, Query,
+};
 use aiv1_store_embedded::EmbeddedStore;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -588,28 +590,12 @@ async fn a_long_history_is_bounded_and_the_best_of_it_is_not_forgotten() {
         let mut parameters = question.space.defaults();
         parameters.insert("scale".to_owned(), ParameterValue::Float(1.0 + number as f64 / 1000.0));
         let submission = question.submission(parameters);
+        let new = NewExperiment { submission, origin: Origin::new(arm, "imported"), idempotency_key: None };
         let mut experiment = Experiment {
-            id: submission.id(),
-            number,
             status: Status::Successful,
-            origin: Origin::new(arm, "imported"),
-            submitted_at: Timestamp::UNIX_EPOCH,
-            started_at: None,
             ended_at: Some(Timestamp::UNIX_EPOCH),
             attempt: 1,
-            lost_attempts: 0,
-            work: None,
-            phases: Vec::new(),
-            failure: None,
-            findings: None,
-            bundle: None,
-            earlier: Vec::new(),
-            measured_by: None,
-            attention: None,
-            verified: None,
-            retraction: None,
-            purged_at: None,
-            submission,
+            ..Entry::submitted(&new, number, Timestamp::UNIX_EPOCH).experiment
         };
         experiment.findings = published(&experiment, &move |_| Some(objective), misleading).findings();
         (experiment, None)

@@ -5,7 +5,7 @@ use aiv1_model::{
     Parameters, Record, Status, Submission,
 };
 use aiv1_store::contract::fixtures;
-use aiv1_store::{BlobKey, Blobs, ObjectKind};
+use aiv1_store::{BlobKey, Blobs, Entry, NewExperiment, ObjectKind};
 use jiff::{SignedDuration, Timestamp};
 
 /// Frames of the series that pages draw.
@@ -40,28 +40,18 @@ pub(crate) fn experiment(number: usize, of: usize, now: Timestamp) -> (Experimen
         now.saturating_sub(age).unwrap().saturating_add(SignedDuration::from_secs(20 * minute)).unwrap()
     };
     (record.started_at, record.ended_at) = (at(1), Some(at(2)));
+    let origin = Origin::new(arm, "A finer step may cost less at the same quality. ".repeat(4));
+    let new = NewExperiment { submission, origin, idempotency_key: None };
     let experiment = Experiment {
-        id: submission.id(),
-        number: 0,
         status,
-        origin: Origin::new(arm, "A finer step may cost less at the same quality. ".repeat(4)),
-        submitted_at: at(0),
         started_at: Some(at(1)),
         ended_at: Some(at(2)),
         attempt: 1,
-        lost_attempts: 0,
-        work: None,
         phases: record.phases.clone(),
         failure: failed.then(|| FailureSummary::from(&fixtures::failure(Fault::Candidate))),
         findings: (!failed).then(|| Findings::of(&record)),
         bundle: Some(fixtures::bundle(number as u32)),
-        earlier: Vec::new(),
-        measured_by: None,
-        attention: None,
-        verified: None,
-        retraction: None,
-        purged_at: None,
-        submission,
+        ..Entry::submitted(&new, 0, at(0)).experiment
     };
     (experiment, record)
 }

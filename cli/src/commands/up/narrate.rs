@@ -1,7 +1,7 @@
 //! What the terminal shows while a lab runs: a line for every experiment that ended, one line of what goes on now.
 
 use crate::exit::printable;
-use aiv1_model::{Status, Summary};
+use aiv1_model::{Saving, Status, Summary};
 use aiv1_store::{Catalog, Error, Order, Query};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write as _;
@@ -67,7 +67,11 @@ impl Narrator {
         if self.told.is_none() {
             let best = Query { order: Order::Best, limit: 1, ..Query::default() };
             let best = self.catalog.list(&best).await?;
-            self.best = best.experiments.first().and_then(|one| saving(one, &self.reference));
+            self.best = best
+                .experiments
+                .first()
+                .and_then(|one| saving(one, &self.reference))
+                .map(|saving| saving.bd_rate);
         }
         let told = self.told.replace(ended_now.clone()).unwrap_or(ended_now);
         for summary in page.iter().rev().filter(ended).filter(|one| !told.contains(&one.number)) {
@@ -93,11 +97,12 @@ impl Narrator {
                     failure.phase, failure.fault, failure.message
                 )
             }
-            (None, Some(saving)) => {
+            (None, Some(Saving { bd_rate: saving, metric, .. })) => {
+                let saving = *saving;
                 let better = self.best.is_none_or(|best| saving < best);
                 self.best = Some(self.best.map_or(saving, |best| best.min(saving)));
                 let best = if better { ", the best so far" } else { "" };
-                format!("{name}: {saving:+.1} % rate at equal PSNR-Y against {}{best}", self.reference)
+                format!("{name}: {saving:+.1} % rate at equal {metric} against {}{best}", self.reference)
             }
             (None, None) => format!("{name}: measured; no BD-rate against {} can be stated", self.reference),
         };
@@ -108,8 +113,8 @@ impl Narrator {
     }
 }
 
-fn saving(summary: &Summary, reference: &str) -> Option<f64> {
-    Some(summary.findings.as_ref()?.against(reference)?.bd_rate)
+fn saving<'a>(summary: &'a Summary, reference: &str) -> Option<&'a Saving> {
+    summary.findings.as_ref()?.against(reference)
 }
 
 fn at_work(summary: &Summary) -> Option<String> {
