@@ -122,3 +122,43 @@ impl Findings {
         Some(stated(Metric::PsnrYuv).filter(|planes| key(planes) > key(luma)).unwrap_or(luma))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(savings: &[(Metric, f64, usize)]) -> Findings {
+        let saving = |&(metric, bd_rate, refused): &(Metric, f64, usize)| Saving {
+            anchor: "x265-medium".to_owned(),
+            metric,
+            bd_rate,
+            clips: 2 - refused,
+            refused,
+        };
+        Findings {
+            headline: None,
+            savings: savings.iter().map(saving).collect(),
+            decode_fuel_per_pixel: None,
+            encode_fuel_per_pixel: None,
+            bits_per_pixel: None,
+            decoder_gzip_bytes: None,
+            under_megabit: None,
+        }
+    }
+
+    #[test]
+    fn what_counts_against_an_anchor_is_the_less_favourable_of_luma_and_all_planes() {
+        let counts = |savings: &[(Metric, f64, usize)]| {
+            let findings = findings(savings);
+            assert_eq!(findings.against("x264-medium"), None);
+            findings.against("x265-medium").map(|saving| (saving.metric, saving.bd_rate))
+        };
+        let (luma, planes, structure) = (Metric::PsnrY, Metric::PsnrYuv, Metric::SsimY);
+        assert_eq!(counts(&[(luma, -3.0, 0), (planes, 4.0, 0), (structure, 90.0, 0)]), Some((planes, 4.0)));
+        assert_eq!(counts(&[(planes, -9.0, 0), (luma, -3.0, 0)]), Some((luma, -3.0)));
+        assert_eq!(counts(&[(planes, -3.0, 0), (luma, -3.0, 0)]), Some((luma, -3.0)), "of equals luma");
+        assert_eq!(counts(&[(planes, -9.0, 1), (luma, -3.0, 0)]), Some((planes, -9.0)), "refused for a clip");
+        assert_eq!(counts(&[(luma, -3.0, 0)]), Some((luma, -3.0)));
+        assert_eq!(counts(&[(planes, -3.0, 0)]), None, "luma has none");
+    }
+}
