@@ -27,7 +27,7 @@ pub(super) async fn designer(
     let config = config.ok_or_else(|| OperateError::Configured {
         what: llm::PROVIDER.to_owned(),
         value: "not set".to_owned(),
-        bound: format!("anthropic or openai where --shares gives the language model {llm_share} turns"),
+        bound: "anthropic or openai where --shares gives the language model turns".to_owned(),
     })?;
     LlmDesigner::new(config).map(Some).map_err(wrong)
 }
