@@ -10,10 +10,10 @@ use crate::llm::{
     TryOutcome,
 };
 use crate::promotion::Lab;
-use crate::{Error, LOOP, day};
+use crate::{Error, day};
 use aiv1_model::{
-    Action, Arm, DesignCost, Digest, Experiment, ExperimentId, Fault, Note, Origin, Status, Submission,
-    Summary, archive, chain,
+    Action, Arm, DesignCost, Digest, Experiment, ExperimentId, Fault, JournalEntry, Note, Origin, Status,
+    Submission, Summary, archive, chain,
 };
 use aiv1_store::{BlobKey, Blobs, Clock, NewExperiment, ObjectKind, Order, Query};
 
@@ -38,6 +38,17 @@ pub(crate) struct Turn<'a> {
     pub(crate) draw: u64,
 }
 
+/// What became of a turn.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// A proposal is queued.
+    Submitted(Box<Experiment>),
+    /// There was nothing to ask now.
+    Passed,
+    /// Nobody answered, or nothing that could be used: asking again at once would only cost.
+    Failed,
+}
+
 /// Where the arm stands.
 #[derive(Debug)]
 enum Standing {
@@ -50,12 +61,12 @@ enum Standing {
 }
 
 impl Turn<'_> {
-    /// Asks the model, and queues what it proposes; `None` if the turn passes.
-    pub(crate) async fn take(&self) -> Result<Option<Experiment>, Error> {
+    /// Asks the model, and queues what it proposes.
+    pub(crate) async fn take(&self) -> Result<Taken, Error> {
         let recent = Query { arm: Some(Arm::Llm), limit: RECENT, ..Query::default() };
         let recent = self.lab.catalog.list(&recent).await?.experiments;
         let (parent, tries) = match standing(&recent) {
-            Standing::Busy => return Ok(None),
+            Standing::Busy => return Ok(Taken::Passed),
             Standing::Trying { parent, tries } if tries.len() < MAX_TRIES => (Some(parent), tries),
             Standing::Trying { tries, .. } => {
                 if let Some(last) = tries.first() {
@@ -65,13 +76,20 @@ impl Turn<'_> {
             }
             Standing::Free => (None, Vec::new()),
         };
-        let parent = match parent {
-            Some(parent) => Some(parent),
-            None => self.draw_parent().await?,
-        };
-        let Some(parent) = parent else { return Ok(None) };
         let tried: Vec<u64> = tries.iter().map(|summary| summary.number).collect();
-        let Some(mut brief) = self.brief(&parent, tries).await? else { return Ok(None) };
+        let begun = match parent {
+            Some(parent) => self.brief(&parent, tries).await?.map(|brief| (parent, brief)),
+            None => None,
+        };
+        // Without one, or where it stands no more, another.
+        let drawn = match begun {
+            Some(begun) => Some(begun),
+            None => match self.draw_parent().await? {
+                Some(parent) => self.brief(&parent, Vec::new()).await?.map(|brief| (parent, brief)),
+                None => None,
+            },
+        };
+        let Some((parent, mut brief)) = drawn else { return Ok(Taken::Passed) };
         for summary in recent.iter().filter(|summary| !tried.contains(&summary.number)).rev() {
             brief.earlier.extend(self.earlier(summary, &parent).await?);
         }
@@ -85,20 +103,16 @@ impl Turn<'_> {
              that it should be told, or that is wrong with the lab?"
         );
         tracing::warn!(id = %last.id, tries, "a person is asked");
-        self.lab.catalog.act(&last.id, LOOP, &Action::Flagged { reason }).await?;
+        self.lab.catalog.act(&last.id, JournalEntry::LOOP, &Action::Flagged { reason }).await?;
         Ok(())
     }
 
     /// One of the archive: the best of each band of rate and cost, so that what is cheap is worked on, too.
     async fn draw_parent(&self) -> Result<Option<ExperimentId>, Error> {
-        let best = Query {
-            status: Some(Status::Successful),
-            order: Order::Best,
-            limit: Query::MAX_LIMIT,
-            ..Query::default()
-        };
-        let best = self.lab.catalog.list(&best).await?.experiments;
-        let best: Vec<Summary> = best.into_iter().filter(|summary| self.lab.answers(summary)).collect();
+        let most = Query::MAX_LIMIT as usize;
+        let mut best = self.lab.ranked(Order::Best, most).await?;
+        // The best are much alike; what is cheap to decode may be far behind them.
+        best.extend(self.lab.ranked(Order::Cheapest, most).await?);
         let cells = archive(&best);
         let drawn = self.draw.checked_rem(cells.len() as u64);
         let drawn = drawn.and_then(|drawn| cells.values().nth(drawn as usize).copied());
@@ -114,6 +128,10 @@ impl Turn<'_> {
         else {
             return Ok(None);
         };
+        let stands = experiment.status == Status::Successful && experiment.retraction.is_none();
+        if !stands || !self.lab.answers(&experiment.summary()) {
+            return Ok(None);
+        }
         let Some(source) = self.source(experiment.submission.source).await? else { return Ok(None) };
         let champion = match self.lab.champion().await?.filter(|champion| champion.id != *parent) {
             Some(summary) => catalog.experiment(&summary.id).await?,
@@ -153,6 +171,7 @@ impl Turn<'_> {
     async fn earlier(&self, summary: &Summary, parent: &ExperimentId) -> Result<Option<Earlier>, Error> {
         let Some(experiment) = self.lab.catalog.experiment(&summary.id).await? else { return Ok(None) };
         let saving = summary.findings.as_ref().and_then(|findings| findings.against(self.reference));
+        let saving = saving.filter(|saving| saving.refused == 0);
         Ok(Some(Earlier {
             number: summary.number,
             name: summary.codec.clone(),
@@ -181,14 +200,18 @@ impl Turn<'_> {
     }
 
     /// Asks until a reply can be tried.
-    async fn ask(&self, parent: ExperimentId, mut brief: Brief) -> Result<Option<Experiment>, Error> {
+    async fn ask(&self, parent: ExperimentId, mut brief: Brief) -> Result<Taken, Error> {
         let mut cost: Option<DesignCost> = None;
         for _ in 0..MAX_REPLIES {
+            // An answer may take minutes, in which an operator may have paused the loop.
+            if self.lab.catalog.loop_state().await?.paused {
+                return Ok(Taken::Passed);
+            }
             let designed = match self.designer.design(&brief).await {
                 Ok(designed) => designed,
                 Err(error) => {
                     self.pass(&error).await?;
-                    return Ok(None);
+                    return Ok(Taken::Failed);
                 }
             };
             let charge = designed.charge().clone();
@@ -202,7 +225,7 @@ impl Turn<'_> {
             let tried = match designed {
                 Designed::Proposal(proposal) => {
                     match self.submit(&parent, *proposal, so_far.clone()).await? {
-                        Ok(experiment) => return Ok(Some(experiment)),
+                        Ok(experiment) => return Ok(Taken::Submitted(Box::new(experiment))),
                         Err(tried) => tried,
                     }
                 }
@@ -214,7 +237,7 @@ impl Turn<'_> {
             brief.tries.push(tried);
         }
         tracing::warn!(%parent, replies = MAX_REPLIES, "no reply of the model could be used");
-        Ok(None)
+        Ok(Taken::Failed)
     }
 
     /// Queues a proposal, or says to the model why it cannot be.
@@ -263,7 +286,7 @@ impl Turn<'_> {
     async fn note(&self, outcome: &str, cost: &DesignCost, at_most: Option<u64>) -> Result<(), Error> {
         let (outcome, cost) = (outcome.to_owned(), cost.clone());
         let note = Note::ModelCalled { outcome, cost, at_most_microdollars: at_most };
-        self.lab.catalog.note(LOOP, &note).await?;
+        self.lab.catalog.note(JournalEntry::LOOP, &note).await?;
         Ok(())
     }
 }

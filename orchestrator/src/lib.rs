@@ -35,6 +35,3 @@ pub use promotion::LOOK_STEP;
 pub use question::{Question, StartingCodec, USUAL_REFERENCE};
 pub use search::Search;
 pub use space::Space;
-
-/// By which name the loop is in the journal.
-pub const LOOP: &str = "loop";

@@ -1,6 +1,7 @@
 //! [`Orchestrator`]: keeps experiments waiting for the workers, within its budgets.
 
 use crate::designer::{Ask, Designer, Proposal, Random, Start, mix};
+use crate::designs::Taken;
 use crate::history::{History, Outcome};
 use crate::llm::LlmDesigner;
 use crate::question::{Question, StartingCodec, reference};
@@ -10,7 +11,7 @@ use crate::{Config, Error, day, designs, promotion, words};
 use aiv1_model::api::ClipEntry;
 use aiv1_model::{Arm, Digest, Experiment, Origin, Submission, chain};
 use aiv1_store::{BlobKey, Blobs, Catalog, Clock, NewExperiment, ObjectKind, midnight};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ pub struct Orchestrator {
     today: Option<(Timestamp, u64)>,
     sources_are_stored: bool,
     model: Option<LlmDesigner>,
+    /// Until when it is not asked, since its last turn came to nothing.
+    model_rests_until: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -81,6 +84,9 @@ const TRIES: u32 = 32;
 /// Spaces of at most so many configurations are walked to their end.
 const WALKED: u64 = 1_024;
 
+/// How long the language model is not asked after a turn that cost and came to nothing.
+const REST: SignedDuration = SignedDuration::from_mins(10);
+
 /// How often the catalog is asked whether anything changed.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -114,6 +120,7 @@ impl Orchestrator {
             today: None,
             sources_are_stored: false,
             model: None,
+            model_rests_until: None,
         })
     }
 
@@ -212,8 +219,16 @@ impl Orchestrator {
     }
 
     /// The language model's turn, if there is one.
-    async fn ask_model(&self, iteration: u64, clips: &[Digest]) -> Result<Option<Experiment>, Error> {
+    async fn ask_model(
+        &mut self,
+        iteration: u64,
+        clips: &[Digest],
+    ) -> Result<Option<Box<Experiment>>, Error> {
         let Some(designer) = &self.model else { return Ok(None) };
+        let now = self.clock.now();
+        if self.model_rests_until.is_some_and(|until| now < until) {
+            return Ok(None);
+        }
         let settings = &self.config.settings;
         let lab = promotion::Lab { catalog: &*self.catalog, open: clips, held_out: &[], settings };
         let turn = designs::Turn {
@@ -224,7 +239,14 @@ impl Orchestrator {
             reference: &self.reference,
             draw: mix(self.config.seed, iteration),
         };
-        turn.take().await
+        Ok(match turn.take().await? {
+            Taken::Submitted(experiment) => Some(experiment),
+            Taken::Passed => None,
+            Taken::Failed => {
+                self.model_rests_until = self.clock.now().checked_add(REST).ok();
+                None
+            }
+        })
     }
 
     /// Queues the measurement of a new champion on the held-out clips, if one is due.
@@ -253,10 +275,11 @@ impl Orchestrator {
             }
         }
         let turn = self.config.turn(iteration);
-        if turn == Arm::Llm
+        // Where the others have nothing left to propose, it has every turn.
+        if (turn == Arm::Llm || open.is_empty())
             && let Some(experiment) = self.ask_model(iteration, clips).await?
         {
-            return Ok(Step::Submitted(Box::new(experiment)));
+            return Ok(Step::Submitted(experiment));
         }
         // A turn that passes is the search's, if it has any; without it, the control arm's.
         let designer: &dyn Designer = match (self.config.search_share, self.config.random_share) {

@@ -12,8 +12,11 @@ use aiv1_store::{Catalog, NewExperiment, Order, Query};
 /// headline BD-rate: less may be chance, and is not worth a look.
 pub const LOOK_STEP: f64 = 0.25;
 
-/// Of the best experiments so many are asked whether they answer the lab's question.
-const BEST: u32 = 50;
+/// Pages of a ranking that are looked through.
+const PAGES: usize = 5;
+
+/// Looks that are looked back on.
+const LOOKS: u32 = 20;
 
 /// What the lab asks of every codec, and the clips that it asks a champion of.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +46,10 @@ impl Lab<'_> {
         let Some((encoder, decoder)) = codec.and_then(|codec| codec.encoder.zip(codec.decoder)) else {
             return Ok(None);
         };
+        // Its figure is not told here: it may be retracted, and this would still say it.
         let rationale = format!(
-            "No. {} is the best on the open clips, at {bd_rate:+.2} % against the strongest anchor. Frozen as it is (encoder \
-             {:.16}, decoder {:.16}), it is measured once on clips that no designer sees: what it loses there was luck or fitting.",
+            "No. {} is the best on the open clips. Frozen as it is (encoder {:.16}, decoder {:.16}), it is measured once on clips \
+             that no designer sees: what it loses there was luck or fitting.",
             champion.number,
             encoder.sha256.to_string(),
             decoder.sha256.to_string(),
@@ -56,10 +60,24 @@ impl Lab<'_> {
 
     /// The best on the open clips, of all that answer the lab's question.
     pub(crate) async fn champion(&self) -> Result<Option<Summary>, Error> {
-        let best =
-            Query { status: Some(Status::Successful), order: Order::Best, limit: BEST, ..Query::default() };
-        let best = self.catalog.list(&best).await?.experiments;
-        Ok(best.into_iter().find(|summary| self.answers(summary)))
+        Ok(self.ranked(Order::Best, 1).await?.into_iter().next())
+    }
+
+    /// The first in this order that answer the lab's question, at most `most`. Others may be ranked among them, of earlier clips
+    /// and settings, or what people asked; past [`PAGES`] pages it is not looked for.
+    pub(crate) async fn ranked(&self, order: Order, most: usize) -> Result<Vec<Summary>, Error> {
+        let (mut found, limit) = (Vec::new(), Query::MAX_LIMIT);
+        let mut query = Query { status: Some(Status::Successful), order, limit, ..Query::default() };
+        for _ in 0..PAGES {
+            let page = self.catalog.list(&query).await?;
+            found.extend(page.experiments.into_iter().filter(|summary| self.answers(summary)));
+            query.cursor = page.next;
+            if found.len() >= most || query.cursor.is_none() {
+                break;
+            }
+        }
+        found.truncate(most);
+        Ok(found)
     }
 
     /// Whether it was asked with these clips and settings: its id is the digest of all that was asked.
@@ -77,16 +95,27 @@ impl Lab<'_> {
         }
     }
 
+    /// Compared with the last look that came to something, and whose champion still stands.
     async fn is_worth_a_look(&self, champion: &Summary, bd_rate: f64) -> Result<bool, Error> {
-        let last = Query { arm: Some(Arm::HeldOut), limit: 1, ..Query::default() };
-        let last = self.catalog.list(&last).await?.experiments.into_iter().next();
-        let Some(last) = last else { return Ok(true) };
-        if matches!(last.status, Status::Queued | Status::InProgress) {
-            return Ok(false);
+        let looks = Query { arm: Some(Arm::HeldOut), limit: LOOKS, ..Query::default() };
+        for look in self.catalog.list(&looks).await?.experiments {
+            // What an operator asked of these clips is no champion's look.
+            let Some(parent) = look.parent else { continue };
+            match look.status {
+                Status::Queued | Status::InProgress => return Ok(false),
+                Status::Successful if parent == champion.id => return Ok(false),
+                Status::Successful => {}
+                Status::Failed | Status::Other => continue,
+            }
+            let Some(before) = self.catalog.experiment(&parent).await? else { continue };
+            if matches!(before.status, Status::Queued | Status::InProgress) {
+                return Ok(false);
+            }
+            if let Some(before) = standing(&before) {
+                return Ok(bd_rate <= before - LOOK_STEP);
+            }
         }
-        let Some(parent) = last.parent.filter(|parent| *parent != champion.id) else { return Ok(false) };
-        let before = self.catalog.experiment(&parent).await?.as_ref().and_then(standing);
-        Ok(before.is_none_or(|before| bd_rate <= before - LOOK_STEP))
+        Ok(true)
     }
 }
 

@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// A worker without work asks at most so often whether there is something to derive again.
 const PAUSE: Duration = Duration::from_mins(5);
 
+/// Longest that one may take: encoding everything again takes about as long as the experiment did.
+const LONGEST: Duration = Duration::from_hours(1);
+
 /// Most differences that a report spells out.
 const SPELLED_OUT: usize = 5;
 
@@ -84,8 +87,26 @@ async fn audit(
     of: &Surroundings,
     request: &AuditRequest,
 ) -> Result<Option<(Audit, VerifiedOutcome)>, AuditError> {
-    let Surroundings { client, lab, clips, folder, .. } = of;
+    let client = &of.client;
     let Some(audit) = client.claim_audit(request).await? else { return Ok(None) };
+    let (outcome, detail) = match tokio::time::timeout(LONGEST, derive(of, &audit)).await {
+        Ok(Ok(derived)) => derived,
+        Ok(Err(AuditError::Lab(LabError::Cancelled))) => return Err(LabError::Cancelled.into()),
+        // Not a word about the experiment, but about this machine and what it was sent; said, so that it is not drawn again
+        // and again.
+        Ok(Err(error)) => (VerifiedOutcome::Incomplete, chain(&error)),
+        Err(_) => (VerifiedOutcome::Incomplete, format!("not done within {} s", LONGEST.as_secs())),
+    };
+    let detail = detail[..detail.floor_char_boundary(Action::MAX_TEXT_BYTES)].to_owned();
+    let (worker, manifest) = (request.worker.name.clone(), audit.manifest);
+    client.report_audit(&audit.id, &AuditReport { worker, manifest, outcome, detail }).await?;
+    Ok(Some((audit, outcome)))
+}
+
+/// Derives the experiment again, down to encoding every stream once more: a worker might have published what another encoder
+/// made.
+async fn derive(of: &Surroundings, audit: &Audit) -> Result<(VerifiedOutcome, String), AuditError> {
+    let Surroundings { client, lab, clips, folder, .. } = of;
     let directory = RunDirectory::create(folder).map_err(LabError::file("use", folder))?;
     let bundle = directory.join("bundle");
     fetch_bundle(client, &audit.id, &bundle, &|_| {}).await?;
@@ -100,18 +121,9 @@ async fn audit(
         let (_directory, opened) = (directory, opened);
         let paths: Vec<PathBuf> = opened.iter().map(|cached| cached.clip.path().to_owned()).collect();
         let bundle = Bundle::open(&bundle, &lab.home)?;
-        lab.verify(&bundle, &VerifyOptions { clips: paths, encode: false }, &*stop)
+        lab.verify(&bundle, &VerifyOptions { clips: paths, encode: true }, &*stop)
     });
-    let (outcome, detail) = match derived.await? {
-        Ok(verdict) => told(&verdict),
-        // What came was no bundle: whether it is one where it is kept is not for this worker to say.
-        Err(error @ LabError::Bundle { .. }) => (VerifiedOutcome::Incomplete, chain(&error)),
-        Err(error) => return Err(error.into()),
-    };
-    let detail = detail[..detail.floor_char_boundary(Action::MAX_TEXT_BYTES)].to_owned();
-    let report = AuditReport { worker: request.worker.name.clone(), outcome, detail };
-    client.report_audit(&audit.id, &report).await?;
-    Ok(Some((audit, outcome)))
+    Ok(told(&derived.await??))
 }
 
 /// A verdict in one word and a sentence.

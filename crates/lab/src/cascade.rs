@@ -11,8 +11,8 @@ use crate::observer::Event;
 use crate::request::Request;
 use aiv1_decoder::EncodeRequest;
 use aiv1_model::{
-    AnchorPoint, Bar, BdRate, ColorInfo, Digest, Evidence, Fault, FrameRate, KnownModules, Metric,
-    Parameters, RatePoint, VideoFormat,
+    AnchorPoint, Bar, ColorInfo, Digest, Evidence, Fault, FrameRate, KnownModules, Parameters, RatePoint,
+    VideoFormat,
 };
 use aiv1_video::{Clip, Gop};
 use std::fmt::Write as _;
@@ -156,13 +156,14 @@ fn below(bar: &Bar, clip: &Clip, points: &[RatePoint], anchors: &[AnchorPoint]) 
     let anchors: Vec<AnchorPoint> =
         anchors.iter().filter(|point| point.clip == clip.info.id).cloned().collect();
     let comparisons = aiv1_quality::comparisons(points, &anchors);
-    let one = comparisons.iter().find(|one| one.anchor == bar.anchor && one.metric == Metric::PsnrY);
-    let bd_rate = one.map(|one| &one.bd_rate);
-    let said = match bd_rate {
-        Some(BdRate { pchip: Some(pchip), .. }) if *pchip <= bar.bd_rate_at_most => return None,
-        Some(BdRate { pchip: Some(pchip), .. }) => format!("its BD-rate is {pchip:+.2} %"),
-        Some(BdRate { refusal: Some(refusal), .. }) => format!("its BD-rate is refused: {refusal}"),
-        _ => "it has no BD-rate".to_owned(),
+    let against = || comparisons.iter().filter(|one| one.anchor == bar.anchor);
+    let said = match Bar::rate(against()) {
+        Some(rate) if rate <= bar.bd_rate_at_most => return None,
+        Some(rate) => format!("its BD-rate is {rate:+.2} %"),
+        None => match against().find_map(|one| one.bd_rate.refusal.as_ref()) {
+            Some(refusal) => format!("its BD-rate is refused: {refusal}"),
+            None => "it has no BD-rate".to_owned(),
+        },
     };
     let Bar { anchor, bd_rate_at_most } = bar;
     let message =

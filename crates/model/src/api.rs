@@ -66,9 +66,12 @@ impl WorkerInfo {
         Self::is_name(&self.name)
     }
 
-    /// Whether this is a name that a worker may have.
+    /// Whether this is a name that a worker may have: not one by which others are in the journal.
     #[must_use]
     pub fn is_name(text: &str) -> bool {
+        if [crate::JournalEntry::OPERATOR, crate::JournalEntry::LOOP].contains(&text) {
+            return false;
+        }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         (1..=64).contains(&text.len()) && text.bytes().all(plain)
     }
@@ -280,6 +283,8 @@ pub struct AuditRequest {
 pub struct Audit {
     /// The experiment.
     pub id: ExperimentId,
+    /// Which of its bundles: the report names it again.
+    pub manifest: Digest,
     /// Its clips, in order.
     pub clips: Vec<ClaimedClip>,
 }
@@ -290,6 +295,8 @@ pub struct Audit {
 pub struct AuditReport {
     /// Name of the worker.
     pub worker: String,
+    /// [`Audit::manifest`]: a report about an earlier bundle is refused.
+    pub manifest: Digest,
     /// In one word.
     pub outcome: VerifiedOutcome,
     /// What differed or could not be checked; at most [`Action::MAX_TEXT_BYTES`](crate::Action::MAX_TEXT_BYTES).

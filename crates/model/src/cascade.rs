@@ -1,6 +1,6 @@
 //! What a candidate is held against on its way: the bar on the first clip, and what was measured already.
 
-use crate::{Digest, ExperimentId, Parameters, Record};
+use crate::{Comparison, Digest, ExperimentId, Metric, Parameters, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,20 @@ use serde::{Deserialize, Serialize};
 pub struct Bar {
     /// The anchor, one of those asked for.
     pub anchor: String,
-    /// Most BD-rate against it at equal luma PSNR, in percent.
+    /// Most BD-rate against it, in percent, as [`Bar::rate`] has it.
     pub bd_rate_at_most: f64,
+}
+
+impl Bar {
+    /// What counts of the comparisons with one anchor on one clip: of luma and all planes the less favourable. `None` without
+    /// one at luma, or where one of them was refused.
+    #[must_use]
+    pub fn rate<'a>(comparisons: impl Iterator<Item = &'a Comparison>) -> Option<f64> {
+        let counted: Vec<&Comparison> = comparisons.filter(|one| one.metric != Metric::SsimY).collect();
+        counted.iter().find(|one| one.metric == Metric::PsnrY)?;
+        let rates = counted.iter().map(|one| one.bd_rate.pchip);
+        rates.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)
+    }
 }
 
 /// A codec that was measured before: a candidate that is the same once more says nothing new.

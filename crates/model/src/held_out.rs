@@ -9,7 +9,7 @@ impl Submission {
     #[must_use]
     pub fn held_out(&self, clips: &[ClipEntry]) -> Option<Self> {
         let held_out = clips.iter().filter(|clip| clip.is_held_out());
-        let clips: Vec<Digest> = held_out.map(|clip| clip.info.id).collect();
+        let clips: Vec<Digest> = held_out.map(|clip| clip.info.id).take(Self::MAX_CLIPS).collect();
         (!clips.is_empty() && clips != self.clips).then(|| Self { clips, ..self.clone() })
     }
 }

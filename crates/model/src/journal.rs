@@ -22,6 +22,8 @@ pub struct JournalEntry {
 impl JournalEntry {
     /// Who acts with a token of the scope that administers.
     pub const OPERATOR: &str = "operator";
+    /// The loop, as it is in the journal.
+    pub const LOOP: &str = "loop";
 
     /// Most bytes of who did it.
     pub const MAX_BY_BYTES: usize = 64;

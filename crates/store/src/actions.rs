@@ -8,12 +8,13 @@ use aiv1_model::{Action, Attention, Experiment, Resolved, Retraction, Status, Ve
 use jiff::Timestamp;
 
 impl Entry {
-    /// Whether its result stood before and stands no more: the best of its arm is to be found anew, and its milestones
-    /// are to be marked.
+    /// Whether its result stood before and is retracted now, or what it showed was removed, whenever that was: the best of its
+    /// arm is to be found anew, and its milestones are to be marked.
     #[must_use]
     pub fn has_fallen_since(&self, before: &Self) -> bool {
-        let stands = |entry: &Self| entry.experiment.retraction.is_none() && !entry.is_purged();
-        before.experiment.status == Status::Successful && stands(before) && !stands(self)
+        let retracted = |entry: &Self| entry.experiment.retraction.is_some();
+        let stood = before.experiment.status == Status::Successful && !retracted(before);
+        (stood && retracted(self)) || (self.is_purged() && !before.is_purged())
     }
 
     /// Whether what it showed was removed for good.

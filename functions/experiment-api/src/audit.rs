@@ -1,11 +1,12 @@
 //! Audits: a worker without work is given a published experiment to derive again, and tells what came of it.
 //!
 //! Which one is drawn at random, so that nobody knows beforehand what will be looked at, from the newest and the best: those
-//! are what people read. Nothing is reserved: two workers that are given the same have both looked.
+//! are what people read. Nothing is reserved: two workers that are given the same have both looked. A report names the bundle that
+//! it is about, is taken once a day for each experiment, and not from the worker that measured it while another is around.
 
 use crate::claim;
 use aiv1_model::api::{Audit, AuditReport, AuditRequest, WorkerInfo};
-use aiv1_model::{Action, Event, Experiment, Status, Summary};
+use aiv1_model::{Action, BundleRef, Digest, Event, Experiment, ExperimentId, Status, Summary};
 use aiv1_presign::ExperimentPath;
 use aiv1_store::{Catalog, Error, Order, Query, midnight};
 use aiv1_web::{Allowed, Json, Path, Problem, Services, Works};
@@ -29,12 +30,12 @@ pub(crate) async fn post_claim(
     Json(request): Json<AuditRequest>,
 ) -> Result<Response, Problem> {
     claim::check_worker(&request.worker)?;
-    let Some(drawn) = draw(&services, &request).await? else {
+    let Some((drawn, bundle)) = draw(&services, &request).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let clips = claim::clips(&services, &drawn.submission.clips).await?;
     let clips = clips.map_err(|clip| Problem::Conflict(format!("the clip {clip} is not in the store")))?;
-    Ok(Json(Audit { id: drawn.id, clips }).into_response())
+    Ok(Json(Audit { id: drawn.id, manifest: bundle.manifest, clips }).into_response())
 }
 
 pub(crate) async fn post_report(
@@ -43,7 +44,7 @@ pub(crate) async fn post_report(
     Path(of): Path<ExperimentPath>,
     Json(report): Json<AuditReport>,
 ) -> Result<Json<Experiment>, Problem> {
-    let AuditReport { worker, outcome, detail } = report;
+    let AuditReport { worker, manifest, outcome, detail } = report;
     if !WorkerInfo::is_name(&worker) {
         let worker: String = worker.chars().take(80).collect();
         let text = format!("worker is {worker:?}, but must be 1 to 64 of [A-Za-z0-9._-]");
@@ -53,6 +54,7 @@ pub(crate) async fn post_report(
     if bytes > most {
         return Err(Problem::Refused(format!("detail has {bytes} bytes, but must have at most {most}")));
     }
+    check_report(&services, &of.id, &worker, manifest).await?;
     let experiment = services.catalog.act(&of.id, &worker, &Action::Verified { outcome, detail }).await?;
     if experiment.retraction.is_some() {
         tracing::warn!(id = %of.id, worker, ?outcome, "a published experiment is retracted");
@@ -60,8 +62,34 @@ pub(crate) async fn post_report(
     Ok(Json(experiment))
 }
 
+/// Refuses a report about another bundle than the one that is published, a second one on one day, and a worker's word for its own
+/// work.
+async fn check_report(
+    services: &Services,
+    id: &ExperimentId,
+    worker: &str,
+    manifest: Digest,
+) -> Result<(), Problem> {
+    let (catalog, now) = (&*services.catalog, services.clock.now());
+    let experiment = catalog.experiment(id).await?.ok_or_else(|| Error::NoExperiment(id.clone()))?;
+    let conflict = |text: &str| Err(Problem::Conflict(format!("experiment {id}: {text}")));
+    if experiment.bundle.as_ref().is_none_or(|bundle| bundle.manifest != manifest) {
+        return conflict("the bundle that was derived again is not the one that is published");
+    }
+    if experiment.verified.as_ref().is_some_and(|verified| verified.at >= midnight(now)) {
+        return conflict("it was derived again today, and once is enough");
+    }
+    if experiment.measured_by.as_deref() == Some(worker) && others_around(catalog, worker, now).await? {
+        return conflict("another worker than the one that measured it is to derive it again");
+    }
+    Ok(())
+}
+
 /// An experiment for this worker to derive again, unless there were enough today.
-async fn draw(services: &Services, request: &AuditRequest) -> Result<Option<Experiment>, Problem> {
+async fn draw(
+    services: &Services,
+    request: &AuditRequest,
+) -> Result<Option<(Experiment, BundleRef)>, Problem> {
     let (catalog, now) = (&*services.catalog, services.clock.now());
     let midnight = midnight(now);
     if audits_since(catalog, midnight).await? >= request.at_most_a_day {
@@ -73,8 +101,9 @@ async fn draw(services: &Services, request: &AuditRequest) -> Result<Option<Expe
     for summary in candidates.into_iter().take(DRAWS) {
         let Some(experiment) = catalog.experiment(&summary.id).await? else { continue };
         let own = experiment.measured_by.as_deref() == Some(&*request.worker.name);
-        if experiment.bundle.is_some() && !(own && others) {
-            return Ok(Some(experiment));
+        let bundle = experiment.bundle.clone().filter(|_| !(own && others));
+        if let Some(bundle) = bundle {
+            return Ok(Some((experiment, bundle)));
         }
     }
     Ok(None)

@@ -4,7 +4,7 @@
 //!
 //! Other arms turn parameters of codecs that are known to work, or ask what a person wants to know: they are measured whole.
 
-use aiv1_model::{Arm, Bar, Digest, Experiment, ExperimentId, KnownModules, Metric, Record, Status};
+use aiv1_model::{Arm, Bar, Digest, Experiment, ExperimentId, KnownModules, Record, Status};
 use aiv1_store::{Catalog, Error, Order, Query};
 
 /// How far behind champion and parent a candidate may be on the first clip and still be measured on the others, in percentage
@@ -25,6 +25,10 @@ pub(crate) async fn of(catalog: &dyn Catalog, candidate: &Experiment) -> Result<
     let (Arm::Llm, Some(first)) = (candidate.origin.arm, candidate.submission.clips.first()) else {
         return Ok(Standards::default());
     };
+    // What was measured whole before, and is run again, is not held to what came since.
+    if !candidate.earlier.is_empty() {
+        return Ok(Standards::default());
+    }
     let champion = champion(catalog, candidate).await?;
     let anchor = champion.as_ref().and_then(|champion| {
         let headline = champion.findings.as_ref()?.headline.as_ref()?;
@@ -34,7 +38,11 @@ pub(crate) async fn of(catalog: &dyn Catalog, candidate: &Experiment) -> Result<
     known.extend(champion.map(|champion| champion.id).filter(|id| !known.contains(id)));
     let mut records = Vec::with_capacity(known.len());
     for id in known.iter().filter(|id| **id != candidate.id) {
-        records.extend(catalog.record(id).await?.filter(|record| record.status == Status::Successful));
+        let stands = catalog
+            .experiment(id)
+            .await?
+            .is_some_and(|known| known.status == Status::Successful && known.retraction.is_none());
+        records.extend(if stands { catalog.record(id).await? } else { None });
     }
     let bar = anchor.and_then(|anchor| {
         let rates = records.iter().map(|record| on_first(record, *first, &anchor));
@@ -63,10 +71,8 @@ async fn champion(catalog: &dyn Catalog, candidate: &Experiment) -> Result<Optio
     Ok(None)
 }
 
-/// What was shown on the first clip; none where that was refused.
+/// What was shown on the first clip: of luma and all planes the less favourable; none where one was refused.
 fn on_first(record: &Record, first: Digest, anchor: &str) -> Option<f64> {
-    let of = |one: &&aiv1_model::Comparison| {
-        one.clip == first && one.anchor == anchor && one.metric == Metric::PsnrY
-    };
-    record.comparisons.iter().find(of)?.bd_rate.pchip
+    let comparisons = record.comparisons.iter().filter(|one| one.clip == first && one.anchor == anchor);
+    Bar::rate(comparisons)
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use aiv1_model::{DesignCost, Event, FailureSummary};
+use aiv1_orchestrator::MAX_TRIES;
 use aiv1_orchestrator::llm::{self, LlmDesigner, Provider, Replies};
-use aiv1_orchestrator::{LOOP, MAX_TRIES};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ async fn journal(lab: &Lab) -> Vec<Event> {
     page.entries
         .into_iter()
         .rev()
-        .inspect(|entry| assert_eq!(entry.by, LOOP))
+        .inspect(|entry| assert_eq!(entry.by, JournalEntry::LOOP))
         .map(|entry| entry.event)
         .collect()
 }

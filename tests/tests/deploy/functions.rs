@@ -60,7 +60,12 @@ fn functions_run_on_the_system_that_lambda_gives_them() {
 #[test]
 fn functions_are_within_their_budget_of_bytes() {
     for name in FUNCTIONS {
-        let budget = if name == "regenerate-video" { 8 * MIB } else { 5 * MIB };
+        let budget = match name {
+            "regenerate-video" => 8 * MIB,
+            // A hair above the 5 MiB of the others: it has the whole document of the API and all that workers report.
+            "experiment-api" => 5 * MIB + MIB / 8,
+            _ => 5 * MIB,
+        };
         let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
         packed.write_all(&std::fs::read(program(name)).unwrap()).unwrap();
         let bytes = packed.finish().unwrap().len() as u64;

@@ -11,11 +11,8 @@ async fn a_lab_without_a_search_of_its_own_is_searched_by_a_loop_beside_it() {
     let lab = LiveLab::start(&data, small_lab(&clip, &["--no-search"]));
 
     let other = made_clip(folder.path(), "other.mp4", "64x48", 12, &[]);
-    let added = command(["--json", "add-clip", "--set", "mine", "--data"])
-        .arg(&data)
-        .arg(&other)
-        .output()
-        .unwrap();
+    let added =
+        command(["--json", "add-clip", "--set", "mine", "--data"]).arg(&data).arg(&other).output().unwrap();
     assert!(added.status.success(), "{}", said(&added));
     let clips = lab.json("/api/clips").await;
     assert_eq!(clips.as_array().unwrap().len(), 2, "{clips:#}");

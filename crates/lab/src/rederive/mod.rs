@@ -311,6 +311,15 @@ impl Rederivation<'_> {
                     self.verdict.measured += usize::from(measured);
                 }
                 Err(failed) if failed.kind == CANCELLED => return Err(Error::Cancelled),
+                // How long a call takes says something of this machine alone; fuel is what comes out again.
+                Err(failed) if failed.kind == "deadline" => {
+                    let what = format!("{}: {}", point.stream.path, failed.message);
+                    self.verdict.unchecked.push(what);
+                }
+                // Its file is the one that the manifest names: whatever is wrong in it was published so.
+                Err(failed) if is_stream(&failed.kind) => {
+                    self.differs(format!("points[{index}].stream"), "a stream that decodes", failed.message);
+                }
                 Err(failed) if failed.fault == Fault::Infrastructure => {
                     let failure = Box::new(failed.into_failure(aiv1_model::Phase::Verification));
                     return Err(Error::Infrastructure { failure });
@@ -455,6 +464,11 @@ impl Rederivation<'_> {
         point.quality = measure(&clip.info.format, &mut clip.reader(ffmpeg)?, &mut decoded, go_on)?;
         Ok(true)
     }
+}
+
+/// Whether a failure is of what a stream's file says, not of reading it.
+fn is_stream(kind: &str) -> bool {
+    kind == "not_a_stream" || (kind.starts_with("stream_") && kind != "stream_io")
 }
 
 fn is_machine(error: &Error) -> bool {

@@ -2,8 +2,8 @@
 
 use crate::open;
 use crate::support::{ADMIN, Site, WORKER, clip_id, submission, worker};
-use aiv1_model::Status;
 use aiv1_model::api::WorkerInfo;
+use aiv1_model::{ExperimentId, Status};
 use serde_json::{Value, json};
 
 const CLAIM: &str = "/api/audits/claim";
@@ -12,8 +12,13 @@ async fn ask(site: &Site, worker: &WorkerInfo, at_most_a_day: u32) -> crate::sup
     site.post(CLAIM, WORKER, &json!({ "worker": worker, "at_most_a_day": at_most_a_day })).await
 }
 
-fn report(outcome: &str) -> Value {
-    json!({ "worker": "auditor", "outcome": outcome, "detail": "points[0].bitrate" })
+fn report(manifest: &Value, outcome: &str) -> Value {
+    json!({ "worker": "auditor", "manifest": manifest, "outcome": outcome, "detail": "points[0].bitrate" })
+}
+
+/// The digest of the published manifest.
+async fn manifest(site: &Site, id: &ExperimentId) -> Value {
+    site.get(&format!("/api/experiments/{id}")).await.json()["bundle"]["manifest"].clone()
 }
 
 #[tokio::test]
@@ -34,7 +39,8 @@ async fn what_stands_published_is_handed_out_until_there_were_enough_today() {
         left.retain(|one| *one != id);
         assert_eq!(audit["clips"][0]["info"]["id"], json!(clip_id()));
         assert!(audit["clips"][0]["url"].as_str().is_some_and(|url| !url.is_empty()));
-        let verified = site.post(&format!("/api/audits/{id}"), WORKER, &report("confirmed")).await.json();
+        let report = report(&audit["manifest"], "confirmed");
+        let verified = site.post(&format!("/api/audits/{id}"), WORKER, &report).await.json();
         assert_eq!((&verified["verified"]["by"], &verified["retraction"]), (&json!("auditor"), &json!(null)));
     }
     assert_eq!(ask(&site, &me, 2).await.status, 204, "two were enough");
@@ -57,7 +63,8 @@ async fn what_differs_is_retracted_everywhere_and_handed_out_no_more() {
     let site = open().await;
     let (published, _) = site.publish(&submission(1), Status::Successful).await;
     let path = format!("/api/audits/{}", published.id);
-    let differs = site.post(&path, WORKER, &report("differs")).await.json();
+    let manifest = manifest(&site, &published.id).await;
+    let differs = site.post(&path, WORKER, &report(&manifest, "differs")).await.json();
     assert_eq!(differs["retraction"]["by"], "auditor");
     assert!(differs["retraction"]["reason"].as_str().unwrap().contains("points[0].bitrate"));
     assert!(!differs["findings"].is_null(), "it stays readable");
@@ -80,18 +87,53 @@ async fn reports_that_make_no_sense_are_refused_with_the_bound() {
     let (published, _) = site.publish(&submission(1), Status::Successful).await;
     site.submit(&submission(2)).await;
     let path = format!("/api/audits/{}", published.id);
-    let long = json!({ "worker": "auditor", "outcome": "confirmed", "detail": "x".repeat(3_000) });
-    for (body, said) in [
-        (json!({ "worker": "a b", "outcome": "confirmed", "detail": "" }), "1 to 64 of"),
-        (long, "must have at most 2048"),
+    let manifest = manifest(&site, &published.id).await;
+    let said = |worker: &str, detail: String| json!({ "worker": worker, "manifest": manifest, "outcome": "confirmed", "detail": detail });
+    for (body, reason) in [
+        (said("a b", String::new()), "1 to 64 of"),
+        // Who that is in the journal is not for a worker to say.
+        (said("operator", String::new()), "1 to 64 of"),
+        (said("auditor", "x".repeat(3_000)), "must have at most 2048"),
     ] {
         let answer = site.post(&path, WORKER, &body).await;
         assert_eq!(answer.status, 422, "{answer:?}");
-        assert!(answer.problem().contains(said), "{answer:?}");
+        assert!(answer.problem().contains(reason), "{answer:?}");
     }
+    let confirmed = report(&manifest, "confirmed");
     let waits = format!("/api/audits/{}", submission(2).id());
-    assert_eq!(site.post(&waits, WORKER, &report("confirmed")).await.status, 409, "it has no result");
-    assert_eq!(site.post(&path, ADMIN, &report("confirmed")).await.status, 200);
+    assert_eq!(site.post(&waits, WORKER, &confirmed).await.status, 409, "it has no result");
+    let another = report(&json!(clip_id()), "differs");
+    let answer = site.post(&path, WORKER, &another).await;
+    assert!(
+        answer.status == 409 && answer.problem().contains("is not the one that is published"),
+        "{answer:?}"
+    );
+    assert_eq!(site.post(&path, ADMIN, &confirmed).await.status, 200);
+    let again = site.post(&path, WORKER, &report(&manifest, "differs")).await;
+    assert!(again.status == 409 && again.problem().contains("derived again today"), "{again:?}");
     let answer = site.get(&format!("/api/experiments/{}", published.id)).await.json();
-    assert_eq!(answer["verified"]["times"], 1);
+    assert_eq!((&answer["verified"]["times"], &answer["retraction"]), (&json!(1), &json!(null)));
+}
+
+#[tokio::test]
+async fn a_worker_s_word_for_its_own_work_counts_only_where_there_is_no_other() {
+    let site = open().await;
+    let (published, _) = site.publish(&submission(1), Status::Successful).await;
+    let path = format!("/api/audits/{}", published.id);
+    let own = json!({ "worker": worker().name, "manifest": manifest(&site, &published.id).await,
+        "outcome": "confirmed", "detail": "" });
+    let other = WorkerInfo { name: "other".to_owned(), ..worker() };
+    site.services.catalog.claim(&other).await.unwrap();
+    let refused = site.post(&path, WORKER, &own).await;
+    assert!(refused.status == 409 && refused.problem().contains("another worker"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_report_about_what_was_run_again_since_is_refused() {
+    let site = open().await;
+    let (published, _) = site.publish(&submission(1), Status::Successful).await;
+    let stale = report(&manifest(&site, &published.id).await, "differs");
+    site.post(&format!("/api/experiments/{}/rerun", published.id), ADMIN, &json!(null)).await;
+    let refused = site.post(&format!("/api/audits/{}", published.id), WORKER, &stale).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
 }

@@ -84,7 +84,7 @@ async fn calls() -> (Site, Vec<(&'static str, Request<Body>)>) {
     let claim = json!({ "worker": crate::support::worker() });
     let audit = json!({ "worker": crate::support::worker(), "at_most_a_day": 4 });
     let none = json!({ "worker": crate::support::worker(), "at_most_a_day": 0 });
-    let audited = json!({ "worker": "auditor", "outcome": "confirmed", "detail": "" });
+    let audited = json!({ "worker": "auditor", "manifest": clip_id(), "outcome": "confirmed", "detail": "" });
     let stream = format!("/streams/{}/16", clip_id());
     let retract = format!("/api/experiments/{}/retract", two.id);
     let purge = format!("/api/experiments/{}/purge", failed.id);

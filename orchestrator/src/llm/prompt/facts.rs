@@ -1,7 +1,7 @@
 //! What was measured, in lines of figures.
 
 use crate::llm::brief::{Brief, Curve, CurvePoint};
-use crate::llm::fence::{cut, line};
+use crate::llm::fence::{cut, fenced, line};
 use aiv1_model::{ClipClass, ClipInfo, Findings, Parameters};
 use std::fmt::Write as _;
 
@@ -77,7 +77,9 @@ pub(super) fn findings(out: &mut String, brief: &Brief, findings: Option<&Findin
 
 pub(super) fn parameters(out: &mut String, parameters: &Parameters) {
     let text = serde_json::json!(parameters).to_string();
-    let _ = writeln!(out, "Its parameters: {}\n", cut(&text, PARAMETERS_BYTES));
+    out.push_str("Its parameters, as JSON:\n\n");
+    fenced(out, "parameters", &text, PARAMETERS_BYTES);
+    out.push('\n');
 }
 
 /// A line a point.

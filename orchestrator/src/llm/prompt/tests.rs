@@ -51,7 +51,7 @@ fn it_states_the_facts_the_contract_and_the_source() {
         "x265-medium on \"street\"\n  812.5 kbit/s, PSNR-Y 38.25 dB, SSIM-Y 0.96100\n",
         "quality 16: 901.0 kbit/s, PSNR-Y 38.00 dB, SSIM-Y 0.96000, decode fuel 120 a pixel",
         "BD-rate against x265-medium by PSNR-Y: +14.25 %",
-        "Its parameters: {\"radius\":8}",
+        "{\"radius\":8}",
         "fn step() -> u8 { 1 }",
         "The parent is the best so far.",
     ] {
