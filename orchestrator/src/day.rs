@@ -2,7 +2,7 @@
 
 use crate::Error;
 use aiv1_model::{Arm, Event, Note};
-use aiv1_store::{Catalog, Order, Query};
+use aiv1_store::{Catalog, Order, Query, journal_since};
 use jiff::Timestamp;
 
 /// How many experiments the loop submitted since then; what is past `most` is not counted.
@@ -27,19 +27,12 @@ pub(crate) async fn submitted(catalog: &dyn Catalog, since: Timestamp, most: u64
 /// What models may have cost since then, in millionths of a US dollar: where a price was not told, the most that it may
 /// have been.
 pub(crate) async fn spent(catalog: &dyn Catalog, since: Timestamp) -> Result<u64, Error> {
-    let (mut spent, mut cursor) = (0_u64, None);
-    loop {
-        let page = catalog.journal(cursor.as_deref(), Query::MAX_LIMIT).await?;
-        let recent: Vec<_> = page.entries.iter().take_while(|entry| entry.at >= since).collect();
-        for entry in &recent {
-            if let Event::Note(Note::ModelCalled { cost, at_most_microdollars, .. }) = &entry.event {
-                let counted = cost.microdollars.or(*at_most_microdollars).unwrap_or(0);
-                spent = spent.saturating_add(counted);
-            }
+    let lines = journal_since(catalog, since).await?;
+    let counted = lines.iter().filter_map(|line| match &line.event {
+        Event::Note(Note::ModelCalled { cost, at_most_microdollars, .. }) => {
+            cost.microdollars.or(*at_most_microdollars)
         }
-        cursor = page.next.filter(|_| recent.len() == page.entries.len());
-        if cursor.is_none() {
-            return Ok(spent);
-        }
-    }
+        _ => None,
+    });
+    Ok(counted.fold(0, u64::saturating_add))
 }

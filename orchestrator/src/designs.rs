@@ -6,8 +6,8 @@
 //! line of the journal.
 
 use crate::llm::{
-    Brief, Champion, Curve, DesignError, Designed, Earlier, LlmDesigner, LlmProposal, Parent, Spent, Try,
-    TryOutcome,
+    Brief, Champion, Charge, Curve, DesignError, Designed, Earlier, LlmDesigner, LlmProposal, Parent, Spent,
+    Try, TryOutcome,
 };
 use crate::promotion::Lab;
 use crate::{Error, day};
@@ -65,35 +65,31 @@ impl Turn<'_> {
     pub(crate) async fn take(&self) -> Result<Taken, Error> {
         let recent = Query { arm: Some(Arm::Llm), limit: RECENT, ..Query::default() };
         let recent = self.lab.catalog.list(&recent).await?.experiments;
-        let (parent, tries) = match standing(&recent) {
+        // The tries at a proposal are the latest of all; what was proposed before them is told in fewer words.
+        let mut tried = 0;
+        let begun = match standing(&recent) {
             Standing::Busy => return Ok(Taken::Passed),
-            Standing::Trying { parent, tries } if tries.len() < MAX_TRIES => (Some(parent), tries),
+            Standing::Trying { parent, tries } if tries.len() < MAX_TRIES => {
+                tried = tries.len();
+                self.brief(parent, tries).await?
+            }
             Standing::Trying { tries, .. } => {
                 if let Some(last) = tries.first() {
                     self.ask_a_person(last, tries.len()).await?;
                 }
-                (None, Vec::new())
+                None
             }
-            Standing::Free => (None, Vec::new()),
+            Standing::Free => None,
         };
-        let tried: Vec<u64> = tries.iter().map(|summary| summary.number).collect();
-        let begun = match parent {
-            Some(parent) => self.brief(&parent, tries).await?.map(|brief| (parent, brief)),
-            None => None,
+        let brief = match begun {
+            None => self.anew().await?,
+            begun => begun,
         };
-        // Without one, or where it stands no more, another.
-        let drawn = match begun {
-            Some(begun) => Some(begun),
-            None => match self.draw_parent().await? {
-                Some(parent) => self.brief(&parent, Vec::new()).await?.map(|brief| (parent, brief)),
-                None => None,
-            },
-        };
-        let Some((parent, mut brief)) = drawn else { return Ok(Taken::Passed) };
-        for summary in recent.iter().filter(|summary| !tried.contains(&summary.number)).rev() {
-            brief.earlier.extend(self.earlier(summary, &parent).await?);
+        let Some(mut brief) = brief else { return Ok(Taken::Passed) };
+        for summary in recent[tried..].iter().rev() {
+            brief.earlier.extend(self.earlier(summary, &brief.parent.id).await?);
         }
-        self.ask(parent, brief).await
+        self.ask(brief).await
     }
 
     async fn ask_a_person(&self, last: &Summary, tries: usize) -> Result<(), Error> {
@@ -105,6 +101,14 @@ impl Turn<'_> {
         tracing::warn!(id = %last.id, tries, "a person is asked");
         self.lab.catalog.act(&last.id, JournalEntry::LOOP, &Action::Flagged { reason }).await?;
         Ok(())
+    }
+
+    /// A proposal that begins with a parent of its own: there was none, or it stands no more.
+    async fn anew(&self) -> Result<Option<Brief>, Error> {
+        match self.draw_parent().await? {
+            Some(parent) => self.brief(parent, Vec::new()).await,
+            None => Ok(None),
+        }
     }
 
     /// One of the archive: the best of each band of rate and cost, so that what is cheap is worked on, too.
@@ -121,10 +125,10 @@ impl Turn<'_> {
     }
 
     /// Everything that the model is told; `None` if the parent is not whole any more.
-    async fn brief(&self, parent: &ExperimentId, tries: Vec<Summary>) -> Result<Option<Brief>, Error> {
+    async fn brief(&self, parent: ExperimentId, tries: Vec<Summary>) -> Result<Option<Brief>, Error> {
         let catalog = self.lab.catalog;
         let (Some(experiment), Some(record)) =
-            (catalog.experiment(parent).await?, catalog.record(parent).await?)
+            (catalog.experiment(&parent).await?, catalog.record(&parent).await?)
         else {
             return Ok(None);
         };
@@ -133,7 +137,7 @@ impl Turn<'_> {
             return Ok(None);
         }
         let Some(source) = self.source(experiment.submission.source).await? else { return Ok(None) };
-        let champion = match self.lab.champion().await?.filter(|champion| champion.id != *parent) {
+        let champion = match self.lab.champion().await?.filter(|champion| champion.id != parent) {
             Some(summary) => catalog.experiment(&summary.id).await?,
             None => None,
         };
@@ -151,7 +155,7 @@ impl Turn<'_> {
         Ok(Some(Brief {
             anchors: Curve::of_anchors(&record),
             parent: Parent {
-                id: parent.clone(),
+                id: parent,
                 name: experiment.submission.codec,
                 source,
                 parameters: experiment.submission.parameters,
@@ -200,8 +204,8 @@ impl Turn<'_> {
     }
 
     /// Asks until a reply can be tried.
-    async fn ask(&self, parent: ExperimentId, mut brief: Brief) -> Result<Taken, Error> {
-        let mut cost: Option<DesignCost> = None;
+    async fn ask(&self, mut brief: Brief) -> Result<Taken, Error> {
+        let mut paid: Option<Charge> = None;
         for _ in 0..MAX_REPLIES {
             // An answer may take minutes, in which an operator may have paused the loop.
             if self.lab.catalog.loop_state().await?.paused {
@@ -218,13 +222,13 @@ impl Turn<'_> {
             self.note(designed.outcome(), &charge.cost, charge.at_most).await?;
             brief.spent.experiment = brief.spent.experiment.saturating_add(charge.counted());
             brief.spent.day = brief.spent.day.saturating_add(charge.counted());
-            let so_far = match cost.take() {
-                Some(before) => before.and(&charge.cost),
-                None => charge.cost,
+            let so_far = match paid.take() {
+                Some(before) => before.and(&charge),
+                None => charge,
             };
             let tried = match designed {
                 Designed::Proposal(proposal) => {
-                    match self.submit(&parent, *proposal, so_far.clone()).await? {
+                    match self.submit(&brief.parent.id, *proposal, so_far.cost.clone()).await? {
                         Ok(experiment) => return Ok(Taken::Submitted(Box::new(experiment))),
                         Err(tried) => tried,
                     }
@@ -233,10 +237,10 @@ impl Turn<'_> {
                     Try { change: None, outcome: TryOutcome::Unusable(problem) }
                 }
             };
-            cost = Some(so_far);
+            paid = Some(so_far);
             brief.tries.push(tried);
         }
-        tracing::warn!(%parent, replies = MAX_REPLIES, "no reply of the model could be used");
+        tracing::warn!(parent = %brief.parent.id, replies = MAX_REPLIES, "no reply of the model could be used");
         Ok(Taken::Failed)
     }
 

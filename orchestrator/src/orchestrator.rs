@@ -218,6 +218,10 @@ impl Orchestrator {
         Ok(step)
     }
 
+    fn lab<'a>(&'a self, open: &'a [Digest]) -> promotion::Lab<'a> {
+        promotion::Lab { catalog: &*self.catalog, open, settings: &self.config.settings }
+    }
+
     /// The language model's turn, if there is one.
     async fn ask_model(
         &mut self,
@@ -229,11 +233,9 @@ impl Orchestrator {
         if self.model_rests_until.is_some_and(|until| now < until) {
             return Ok(None);
         }
-        let settings = &self.config.settings;
-        let lab = promotion::Lab { catalog: &*self.catalog, open: clips, held_out: &[], settings };
         let turn = designs::Turn {
             designer,
-            lab,
+            lab: self.lab(clips),
             blobs: &*self.blobs,
             clock: &*self.clock,
             reference: &self.reference,
@@ -251,8 +253,7 @@ impl Orchestrator {
 
     /// Queues the measurement of a new champion on the held-out clips, if one is due.
     async fn promote(&self, open: &[Digest], held_out: &[Digest]) -> Result<Option<Experiment>, Error> {
-        let lab = promotion::Lab { catalog: &*self.catalog, open, held_out, settings: &self.config.settings };
-        let Some(new) = lab.due().await? else { return Ok(None) };
+        let Some(new) = self.lab(open).due(held_out).await? else { return Ok(None) };
         let submitted = self.catalog.submit(&new).await?;
         Ok(submitted.created.then_some(submitted.experiment))
     }

@@ -5,7 +5,7 @@
 //! [`LOOK_STEP`]; and every look is an experiment like any other, of the arm `held_out`, which everybody can count.
 
 use crate::Error;
-use aiv1_model::{Arm, Digest, Experiment, Origin, Settings, Status, Submission, Summary};
+use aiv1_model::{Arm, Digest, Experiment, Origin, Settings, Status, Summary};
 use aiv1_store::{Catalog, NewExperiment, Order, Query};
 
 /// How much better than the last one that was looked at a champion must be on the open clips, in percentage points of its
@@ -18,27 +18,26 @@ const PAGES: usize = 5;
 /// Looks that are looked back on.
 const LOOKS: u32 = 20;
 
-/// What the lab asks of every codec, and the clips that it asks a champion of.
+/// What the lab asks of every codec.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lab<'a> {
     pub(crate) catalog: &'a dyn Catalog,
     pub(crate) open: &'a [Digest],
-    pub(crate) held_out: &'a [Digest],
     pub(crate) settings: &'a Settings,
 }
 
 impl Lab<'_> {
-    /// The look that is due, if one is.
-    pub(crate) async fn due(&self) -> Result<Option<NewExperiment>, Error> {
-        if self.held_out.is_empty() {
+    /// The look at these clips that is due, if one is.
+    pub(crate) async fn due(&self, held_out: &[Digest]) -> Result<Option<NewExperiment>, Error> {
+        if held_out.is_empty() {
             return Ok(None);
         }
         let Some(champion) = self.champion().await? else { return Ok(None) };
-        let Some(bd_rate) = headline(&champion) else { return Ok(None) };
+        let Some(bd_rate) = champion.headline().map(|headline| headline.bd_rate) else { return Ok(None) };
         if !self.is_worth_a_look(&champion, bd_rate).await? {
             return Ok(None);
         }
-        let submission = self.asks(&champion, self.held_out);
+        let submission = champion.asked(held_out, self.settings);
         if self.catalog.experiment(&submission.id()).await?.is_some() {
             return Ok(None);
         }
@@ -80,19 +79,9 @@ impl Lab<'_> {
         Ok(found)
     }
 
-    /// Whether it was asked with these clips and settings: its id is the digest of all that was asked.
+    /// Whether it was asked with the lab's clips and settings.
     pub(crate) fn answers(&self, summary: &Summary) -> bool {
-        self.asks(summary, self.open).id() == summary.id
-    }
-
-    fn asks(&self, summary: &Summary, clips: &[Digest]) -> Submission {
-        Submission {
-            codec: summary.codec.clone(),
-            source: summary.source,
-            parameters: summary.parameters.clone(),
-            clips: clips.to_vec(),
-            settings: self.settings.clone(),
-        }
+        summary.answers(self.open, self.settings)
     }
 
     /// Compared with the last look that came to something, and whose champion still stands.
@@ -119,12 +108,8 @@ impl Lab<'_> {
     }
 }
 
-fn headline(summary: &Summary) -> Option<f64> {
-    Some(summary.findings.as_ref()?.headline.as_ref()?.bd_rate)
-}
-
 /// The headline of what still stands.
 fn standing(experiment: &Experiment) -> Option<f64> {
-    let summary = experiment.retraction.is_none().then(|| experiment.summary())?;
-    headline(&summary)
+    let stands = experiment.retraction.is_none().then(|| experiment.summary())?;
+    stands.headline().map(|headline| headline.bd_rate)
 }

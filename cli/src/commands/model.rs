@@ -1,6 +1,6 @@
 //! The language model of the loop, as the environment names it, or SSM for a lab on AWS.
 
-use super::operate::OperateError;
+use super::operate::{self, OperateError};
 use crate::arguments::{Designing, Shares};
 use aiv1_orchestrator::llm::{self, LlmDesigner};
 use aiv1_store_aws::{Parameters, Secret};
@@ -33,9 +33,8 @@ pub(super) async fn designer(
 }
 
 fn look_up(variable: &'static str, told: &BTreeMap<&'static str, Secret>) -> Option<String> {
-    let set = std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned());
-    set.filter(|value| !value.is_empty())
-        .or_else(|| told.get(variable).map(|secret| secret.expose().to_owned()))
+    let told = || told.get(variable).map(|secret| secret.expose().to_owned());
+    operate::variable(variable).or_else(told)
 }
 
 /// The name below the lab's prefix: `llm/budget-day` for `AIV1_LLM_BUDGET_DAY`.

@@ -50,3 +50,8 @@ pub(crate) fn runtime() -> Result<Runtime, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(Error::file("start threads for", std::path::Path::new("this command")))
 }
+
+/// What a variable of the environment says; one that is empty counts as one that is not set.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
+}

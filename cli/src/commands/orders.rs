@@ -109,7 +109,7 @@ fn said(event: &Event) -> Option<String> {
 
 /// A client of the lab that is told.
 fn client(told: &Told, with_token: bool) -> Result<Client, OperateError> {
-    let url = told.url.clone().or_else(|| variable(URL));
+    let url = told.url.clone().or_else(|| operate::variable(URL));
     let url = url.ok_or_else(|| OperateError::Configured {
         what: "--url".to_owned(),
         value: "not given".to_owned(),
@@ -123,7 +123,7 @@ fn client(told: &Told, with_token: bool) -> Result<Client, OperateError> {
 /// arguments can be read by everyone on the machine.
 fn token(told: &Told) -> Result<String, OperateError> {
     let Some(folder) = &told.data else {
-        return variable(TOKEN).ok_or_else(|| OperateError::Configured {
+        return operate::variable(TOKEN).ok_or_else(|| OperateError::Configured {
             what: TOKEN.to_owned(),
             value: "not set".to_owned(),
             bound: "a token of the scope admin; or --data must be given, the lab's folder, which has one"
@@ -137,10 +137,6 @@ fn token(told: &Told) -> Result<String, OperateError> {
         value: folder.display().to_string(),
         bound: "the folder of a lab, which has its tokens".to_owned(),
     })
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

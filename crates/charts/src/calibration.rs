@@ -1,11 +1,11 @@
 //! Predictions against what was measured: each a point, and the line on which they would be right.
 
 use crate::Theme;
-use crate::marker::{key, marker};
+use crate::marker::{key, legend, marker, named};
 use crate::rate_distortion::bounds;
 use crate::sheet::{Drawn, Sheet};
 use crate::text::plain;
-use crate::theme::{BOX, FAINT, RULE};
+use crate::theme::{FAINT, RULE};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -61,15 +61,7 @@ fn draw<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, arms: &[Predictions])
     for (index, arm) in arms.iter().enumerate() {
         let points = arm.points.iter().filter(finite);
         let drawn = chart.draw_series(points.map(|point| marker(index, *point)))?;
-        drawn.label(format!("{}\u{a0}\u{a0}\u{a0}", plain(&arm.name))).legend(move |at| key(index, 1, at));
+        drawn.label(named(&plain(&arm.name))).legend(move |at| key(index, 1, at));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .margin(12)
-        .legend_area_size(36)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BOX)
-        .label_font(("sans-serif", 15))
-        .draw()
+    legend(&mut chart, SeriesLabelPosition::UpperLeft, 36)
 }

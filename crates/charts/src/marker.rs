@@ -1,6 +1,9 @@
-//! Markers: each series has a shape of its own, so that colour is never all that tells them apart.
+//! Markers: each series has a shape of its own, so that colour is never all that tells them apart. And the legend that
+//! names them.
 
-use crate::theme::series;
+use crate::theme::{BOX, series};
+use plotters::coord::CoordTranslate;
+use plotters::drawing::DrawingAreaErrorKind;
 use plotters::element::{Drawable, PointCollection};
 use plotters::prelude::*;
 use plotters_backend::{BackendCoord, DrawingErrorKind};
@@ -46,6 +49,28 @@ pub(crate) const fn marker<Coord>(index: usize, at: Coord) -> Marker<Coord> {
 /// A piece of the series' line with its marker, for the legend.
 pub(crate) const fn key(index: usize, width: u32, at: BackendCoord) -> Marker<BackendCoord> {
     Marker { at, index, line: Some(width) }
+}
+
+/// A name in the legend. No-break spaces follow it: the backend guesses how wide a text is, and guesses too little.
+pub(crate) fn named(name: &str) -> String {
+    format!("{name}\u{a0}\u{a0}\u{a0}")
+}
+
+/// Draws the legend of what was labelled, the lines of its keys `area` wide.
+pub(crate) fn legend<'a, DB: DrawingBackend + 'a, CT: CoordTranslate>(
+    chart: &mut ChartContext<'a, DB, CT>,
+    corner: SeriesLabelPosition,
+    area: u32,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    chart
+        .configure_series_labels()
+        .position(corner)
+        .margin(12)
+        .legend_area_size(area)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BOX)
+        .label_font(("sans-serif", 15))
+        .draw()
 }
 
 impl<'a, Coord> PointCollection<'a, Coord> for &'a Marker<Coord> {

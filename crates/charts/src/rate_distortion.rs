@@ -1,10 +1,10 @@
 //! Rate–distortion curves: one panel a clip, luma PSNR over the logarithm of the rate.
 
 use crate::Theme;
-use crate::marker::{key, marker};
+use crate::marker::{key, legend, marker, named};
 use crate::sheet::{Drawn, Sheet};
 use crate::text::plain;
-use crate::theme::{BOX, FAINT, RULE, series};
+use crate::theme::{FAINT, RULE, series};
 use aiv1_model::{Digest, Record};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -155,20 +155,11 @@ fn draw<DB: DrawingBackend>(
         let width = if *candidate { 3 } else { 2 };
         chart
             .draw_series(LineSeries::new(points.iter().copied(), series(index).stroke_width(width)))?
-            // No-break spaces: the backend guesses how wide a text is, and guesses too little.
-            .label(format!("{name}\u{a0}\u{a0}\u{a0}"))
+            .label(named(name))
             .legend(move |at| key(index, width, at));
         chart.draw_series(points.iter().map(|point| marker(index, *point)))?;
     }
-    chart
-        .configure_series_labels()
-        .position(corner)
-        .margin(12)
-        .legend_area_size(34)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BOX)
-        .label_font(("sans-serif", 15))
-        .draw()
+    legend(&mut chart, corner, 34)
 }
 
 /// Multiples by `digits` of the powers of ten between `low` and `high`.

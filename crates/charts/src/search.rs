@@ -1,11 +1,11 @@
 //! The progress of a search: the best figure so far over what it took, one staircase an arm.
 
 use crate::Theme;
-use crate::marker::{key, marker};
+use crate::marker::{key, legend, marker, named};
 use crate::rate_distortion::bounds;
 use crate::sheet::{Drawn, Sheet};
 use crate::text::plain;
-use crate::theme::{BOX, FAINT, RULE, series};
+use crate::theme::{FAINT, RULE, series};
 use crate::ticks::Amount;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -121,18 +121,9 @@ fn draw<DB: DrawingBackend>(
     }
     for (index, curve) in curves.iter().enumerate() {
         let line = LineSeries::new(curve.corners(), series(index).stroke_width(3));
-        let name = format!("{}\u{a0}\u{a0}\u{a0}", plain(&curve.name));
-        chart.draw_series(line)?.label(name).legend(move |at| key(index, 3, at));
+        chart.draw_series(line)?.label(named(&plain(&curve.name))).legend(move |at| key(index, 3, at));
         let steps = curve.steps.iter().filter(|step| step.1.is_finite());
         chart.draw_series(steps.map(|step| marker(index, *step)))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .margin(12)
-        .legend_area_size(36)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BOX)
-        .label_font(("sans-serif", 15))
-        .draw()
+    legend(&mut chart, SeriesLabelPosition::UpperRight, 36)
 }

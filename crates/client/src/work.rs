@@ -11,6 +11,7 @@ use aiv1_model::api::{
 use bytes::Bytes;
 use reqwest::{Response, StatusCode};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 impl Client {
@@ -20,10 +21,7 @@ impl Client {
         let text = text("the claim", claim)?;
         let response =
             self.post("claim work", &["work", "claim"], &text, |request| request.timeout(time)).await?;
-        if response.status() == StatusCode::NO_CONTENT {
-            return Ok(None);
-        }
-        json("the claimed work", response, MAX_ANSWER).await.map(Some)
+        claimed("the claimed work", response).await
     }
 
     /// Keeps claimed work. One try within `time`: whoever keeps a lease knows when to try again.
@@ -57,10 +55,7 @@ impl Client {
     pub async fn claim_audit(&self, request: &AuditRequest) -> Result<Option<Audit>, Error> {
         let text = text("the request for an audit", request)?;
         let response = self.post("ask for an audit", &["audits", "claim"], &text, |request| request).await?;
-        if response.status() == StatusCode::NO_CONTENT {
-            return Ok(None);
-        }
-        json("the audit", response, MAX_ANSWER).await.map(Some)
+        claimed("the audit", response).await
     }
 
     /// Tells what came of deriving an experiment again. Said once: each time is a line of the journal.
@@ -84,6 +79,14 @@ impl Client {
         };
         retry.run(once).await
     }
+}
+
+/// What was claimed; `None` where there is nothing.
+async fn claimed<T: DeserializeOwned>(what: &'static str, response: Response) -> Result<Option<T>, Error> {
+    if response.status() == StatusCode::NO_CONTENT {
+        return Ok(None);
+    }
+    json(what, response, MAX_ANSWER).await.map(Some)
 }
 
 fn text(what: &'static str, value: &impl Serialize) -> Result<Bytes, Error> {

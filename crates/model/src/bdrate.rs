@@ -19,6 +19,13 @@ pub enum Metric {
 impl Metric {
     /// All of them, in the order in which they are reported.
     pub const ALL: [Self; 3] = [Self::PsnrY, Self::PsnrYuv, Self::SsimY];
+
+    /// Whether a saving at it counts: of those that do the less favourable is what ranks a codec. Luma alone would let it
+    /// forsake chroma; SSIM is shown beside.
+    #[must_use]
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::PsnrY | Self::PsnrYuv)
+    }
 }
 
 impl std::fmt::Display for Metric {

@@ -19,7 +19,7 @@ impl Bar {
     /// one at luma, or where one of them was refused.
     #[must_use]
     pub fn rate<'a>(comparisons: impl Iterator<Item = &'a Comparison>) -> Option<f64> {
-        let counted: Vec<&Comparison> = comparisons.filter(|one| one.metric != Metric::SsimY).collect();
+        let counted: Vec<&Comparison> = comparisons.filter(|one| one.metric.counts()).collect();
         counted.iter().find(|one| one.metric == Metric::PsnrY)?;
         let rates = counted.iter().map(|one| one.bd_rate.pchip);
         rates.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)

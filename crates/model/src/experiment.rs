@@ -3,8 +3,8 @@
 //! The [`Record`] inside its bundle has every figure; [`Experiment`] is the page's and the list's view of it.
 
 use crate::{
-    Digest, ExperimentId, Fault, Findings, Parameters, Phase, PhaseRecord, Record, Status, Submission,
-    Verified,
+    Digest, ExperimentId, Fault, Findings, Parameters, Phase, PhaseRecord, Record, Saving, Settings, Status,
+    Submission, Verified,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -373,6 +373,32 @@ pub struct Summary {
     /// What it showed was removed for good.
     #[serde(default)]
     pub purged_at: Option<Timestamp>,
+}
+
+impl Summary {
+    /// What it saves against the strongest anchor, where that is stated. What was retracted keeps its own.
+    #[must_use]
+    pub fn headline(&self) -> Option<&Saving> {
+        self.findings.as_ref()?.headline.as_ref()
+    }
+
+    /// The question with which this codec and these parameters are asked of these clips.
+    #[must_use]
+    pub fn asked(&self, clips: &[Digest], settings: &Settings) -> Submission {
+        Submission {
+            codec: self.codec.clone(),
+            source: self.source,
+            parameters: self.parameters.clone(),
+            clips: clips.to_vec(),
+            settings: settings.clone(),
+        }
+    }
+
+    /// Whether it was asked of these clips with these settings: its id is the digest of all that was asked.
+    #[must_use]
+    pub fn answers(&self, clips: &[Digest], settings: &Settings) -> bool {
+        self.asked(clips, settings).id() == self.id
+    }
 }
 
 /// How many experiments there are in each status.

@@ -70,9 +70,8 @@ impl Findings {
         });
         let savings: Vec<Saving> = stated.collect();
         // Of the savings that can be stated the least favourable is worth nothing while a stronger anchor's was refused.
-        let counts = |anchor: &String, metric: Metric| {
-            metric != Metric::SsimY && record.settings.anchors.contains(anchor)
-        };
+        let counts =
+            |anchor: &String, metric: Metric| metric.counts() && record.settings.anchors.contains(anchor);
         let whole: Vec<&Saving> = savings
             .iter()
             .filter(|saving| saving.refused == 0 && counts(&saving.anchor, saving.metric))

@@ -38,7 +38,7 @@ impl Generalisation {
         if !stands(open.0) || !stands(held_out.0) || modules(open.1)? != modules(held_out.1)? {
             return None;
         }
-        let headline = open.0.findings.as_ref()?.headline.as_ref()?;
+        let headline = open.0.headline()?;
         let same = |saving: &&Saving| saving.anchor == headline.anchor && saving.metric == headline.metric;
         let saving = held_out.0.findings.as_ref()?.savings.iter().find(same)?;
         (saving.refused == 0).then(|| Self {

@@ -1,6 +1,6 @@
 //! The journal's rules, as every backend keeps them: what a line says, what a note changes, how lines are paged.
 
-use crate::{Error, JournalPage, LoopState, Query};
+use crate::{Catalog, Error, JournalPage, LoopState, Query};
 use aiv1_model::{Action, Event, ExperimentId, JournalEntry, Note};
 use jiff::Timestamp;
 
@@ -101,6 +101,22 @@ impl JournalPage {
         entries.truncate(limit);
         let next = entries.last().filter(|_| more).map(|last| format!("{}{}", Self::TAG, last.number));
         Self { entries, next }
+    }
+}
+
+/// Every line since then, latest first.
+pub async fn journal_since(catalog: &dyn Catalog, since: Timestamp) -> Result<Vec<JournalEntry>, Error> {
+    let (mut lines, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = catalog.journal(cursor.as_deref(), Query::MAX_LIMIT).await?;
+        let read = page.entries.len();
+        let recent: Vec<JournalEntry> =
+            page.entries.into_iter().take_while(|line| line.at >= since).collect();
+        cursor = page.next.filter(|_| recent.len() == read);
+        lines.extend(recent);
+        if cursor.is_none() {
+            return Ok(lines);
+        }
     }
 }
 

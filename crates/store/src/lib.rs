@@ -30,7 +30,7 @@ pub use catalog::{
 };
 pub use clock::{Clock, ManualClock, SystemClock, midnight};
 pub use error::Error;
-pub use journal::Line;
+pub use journal::{Line, journal_since};
 pub use key::{BlobKey, KeyError, ObjectKind, RETENTION, Rebuild};
 pub use overview::Overview;
 pub use rebuild_job::{MAX_LOST_REBUILDS, RebuildJob, RebuildMessage};

@@ -8,7 +8,7 @@ use crate::claim;
 use aiv1_model::api::{Audit, AuditReport, AuditRequest, WorkerInfo};
 use aiv1_model::{Action, BundleRef, Digest, Event, Experiment, ExperimentId, Status, Summary};
 use aiv1_presign::ExperimentPath;
-use aiv1_store::{Catalog, Error, Order, Query, midnight};
+use aiv1_store::{Catalog, Error, Order, Query, journal_since, midnight};
 use aiv1_web::{Allowed, Json, Path, Problem, Services, Works};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -126,22 +126,11 @@ async fn candidates(catalog: &dyn Catalog, since: Timestamp) -> Result<Vec<Summa
 
 /// How many experiments were derived again since then.
 async fn audits_since(catalog: &dyn Catalog, since: Timestamp) -> Result<u32, Error> {
-    let (mut count, mut cursor) = (0, None);
-    loop {
-        let page = catalog.journal(cursor.as_deref(), Query::MAX_LIMIT).await?;
-        let recent = page.entries.iter().take_while(|entry| entry.at >= since);
-        let mut read = 0;
-        for entry in recent {
-            read += 1;
-            if let Event::Action { action: Action::Verified { .. }, .. } = entry.event {
-                count += 1;
-            }
-        }
-        cursor = page.next.filter(|_| read == page.entries.len());
-        if cursor.is_none() {
-            return Ok(count);
-        }
-    }
+    let lines = journal_since(catalog, since).await?;
+    let audits = lines
+        .iter()
+        .filter(|line| matches!(line.event, Event::Action { action: Action::Verified { .. }, .. }));
+    Ok(u32::try_from(audits.count()).unwrap_or(u32::MAX))
 }
 
 /// Whether there is another worker to derive what this one has measured.

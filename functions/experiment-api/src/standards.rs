@@ -4,7 +4,7 @@
 //!
 //! Other arms turn parameters of codecs that are known to work, or ask what a person wants to know: they are measured whole.
 
-use aiv1_model::{Arm, Bar, Digest, Experiment, ExperimentId, KnownModules, Record, Status};
+use aiv1_model::{Arm, Bar, Digest, Experiment, ExperimentId, KnownModules, Record, Status, Summary};
 use aiv1_store::{Catalog, Error, Order, Query};
 
 /// How far behind champion and parent a candidate may be on the first clip and still be measured on the others, in percentage
@@ -30,10 +30,7 @@ pub(crate) async fn of(catalog: &dyn Catalog, candidate: &Experiment) -> Result<
         return Ok(Standards::default());
     }
     let champion = champion(catalog, candidate).await?;
-    let anchor = champion.as_ref().and_then(|champion| {
-        let headline = champion.findings.as_ref()?.headline.as_ref()?;
-        Some(headline.anchor.clone())
-    });
+    let anchor = champion.as_ref().and_then(Summary::headline).map(|headline| headline.anchor.clone());
     let mut known: Vec<ExperimentId> = candidate.origin.parent.iter().cloned().collect();
     known.extend(champion.map(|champion| champion.id).filter(|id| !known.contains(id)));
     let mut records = Vec::with_capacity(known.len());
@@ -54,21 +51,16 @@ pub(crate) async fn of(catalog: &dyn Catalog, candidate: &Experiment) -> Result<
 }
 
 /// The best experiment that was asked the same of the same clips; none that was retracted is in that list.
-async fn champion(catalog: &dyn Catalog, candidate: &Experiment) -> Result<Option<Experiment>, Error> {
+async fn champion(catalog: &dyn Catalog, candidate: &Experiment) -> Result<Option<Summary>, Error> {
     let query = Query {
         status: Some(Status::Successful),
         order: Order::Best,
         limit: BEST_LOOKED_AT,
         ..Query::default()
     };
-    for summary in catalog.list(&query).await?.experiments {
-        let Some(best) = catalog.experiment(&summary.id).await? else { continue };
-        let (theirs, ours) = (&best.submission, &candidate.submission);
-        if best.id != candidate.id && theirs.clips == ours.clips && theirs.settings == ours.settings {
-            return Ok(Some(best));
-        }
-    }
-    Ok(None)
+    let asked = &candidate.submission;
+    let is_one = |one: &Summary| one.id != candidate.id && one.answers(&asked.clips, &asked.settings);
+    Ok(catalog.list(&query).await?.experiments.into_iter().find(is_one))
 }
 
 /// What was shown on the first clip: of luma and all planes the less favourable; none where one was refused.

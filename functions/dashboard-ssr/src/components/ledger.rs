@@ -59,7 +59,7 @@ fn cells(tab: Status, row: &Summary, labels: [&str; 3]) -> Markup {
         @match tab {
             Status::Successful => {
                 td.saving data-label=(second) {
-                    @match findings.and_then(|findings| findings.headline.as_ref()) {
+                    @match row.headline() {
                         Some(saving) => {
                             @let retracted = row.retraction.is_some();
                             (struck(retracted, &html! { span { b { (text::amount(saving.bd_rate)) } " " (text::direction(saving.bd_rate)) " than " bdi { (text::name(&saving.anchor)) } } }))

@@ -85,7 +85,7 @@ pub(crate) fn card(place: usize, summary: &Summary, beside: &Markup) -> Markup {
                 span.place { (place) "." } " "
                 a href=(format!("/blog/{}", summary.id)) { bdi { (text::name(&summary.codec)) } " No. " (summary.number) }
             }
-            (headline(findings.and_then(|findings| findings.headline.as_ref()), summary.retraction.is_some()))
+            (headline(summary.headline(), summary.retraction.is_some()))
             (beside)
             dl.facts {
                 div { dt { "Decoding" } dd { (text::fuel_per_pixel(findings.and_then(|findings| findings.decode_fuel_per_pixel))) } }

@@ -37,7 +37,7 @@ pub(crate) async fn of_experiment(
     open: &Summary,
     record: Option<&Record>,
 ) -> Result<Option<Checked>, Problem> {
-    let headline = open.findings.as_ref().and_then(|findings| findings.headline.as_ref());
+    let headline = open.headline();
     let (Some(record), Some(_), None) = (record, headline, &open.retraction) else { return Ok(None) };
     if open.arm == Arm::HeldOut {
         return Ok(None);

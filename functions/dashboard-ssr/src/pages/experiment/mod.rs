@@ -175,7 +175,7 @@ pub(crate) fn title(experiment: &Experiment) -> String {
 /// What was tried, and in a few words what came of it; first of all whether that still stands.
 pub(crate) fn title_of(row: &Summary) -> String {
     let codec = text::name(&row.codec);
-    let headline = row.findings.as_ref().and_then(|findings| findings.headline.as_ref());
+    let headline = row.headline();
     match (row.status, headline, &row.failure) {
         _ if row.purged_at.is_some() => format!("{codec}: removed for good"),
         (Status::Successful, Some(saving), _) if row.retraction.is_some() => {

@@ -72,7 +72,7 @@ fn cells(best: &[Summary]) -> Markup {
                     td {
                         @match archive.get(&Cell { rate, cost: *cost }) {
                             Some(one) => {
-                                @let saving = one.findings.as_ref().and_then(|findings| findings.headline.as_ref());
+                                @let saving = one.headline();
                                 a href=(format!("/blog/{}", one.id)) { bdi { (text::name(&one.codec)) } " No. " (text::grouped(one.number)) }
                                 " " b { (text::or_absent(saving.map(|saving| text::percent(saving.bd_rate)))) }
                             }

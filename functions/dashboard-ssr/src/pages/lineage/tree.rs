@@ -83,7 +83,7 @@ impl<'a> Forest<'a> {
 }
 
 fn node(one: &Summary) -> Markup {
-    let saving = one.findings.as_ref().and_then(|findings| findings.headline.as_ref());
+    let saving = one.headline();
     html! {
         a href=(format!("/blog/{}", one.id)) { bdi { (text::name(&one.codec)) } " No. " (text::grouped(one.number)) }
         " " (arm_of(one.arm)) " "
