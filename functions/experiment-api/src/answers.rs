@@ -1,7 +1,7 @@
 //! Answers that only this API gives.
 
 use aiv1_model::{
-    AnchorPoint, BdRate, Comparison, Digest, ExperimentId, LegacyExperiment, Metric, RatePoint,
+    AnchorPoint, BdRate, Comparison, Digest, ExperimentId, LegacyExperiment, Metric, RatePoint, Retraction,
     SetComparison, Spread,
 };
 use aiv1_store::{LoopState, Milestone};
@@ -49,6 +49,8 @@ pub struct Compared {
     pub id: ExperimentId,
     /// Name of its codec.
     pub codec: String,
+    /// Absent while it stands; taken back, its figures are given all the same.
+    pub retraction: Option<Retraction>,
     /// Rate points, without per-frame series.
     pub points: Vec<RatePoint>,
     /// Against each anchor on each clip, with the certificate.

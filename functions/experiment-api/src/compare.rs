@@ -2,7 +2,7 @@
 
 use crate::answers::{Certified, CompareAnswer, Compared, Pair};
 use crate::experiments::{FRESH, address};
-use aiv1_model::{AnchorPoint, Digest, ExperimentId, Metric, RatePoint, Record};
+use aiv1_model::{AnchorPoint, Digest, ExperimentId, Metric, RatePoint, Record, Retraction};
 use aiv1_store::Error as StoreError;
 use aiv1_web::{Answers, Problem, Query, Services};
 use axum::Extension;
@@ -42,9 +42,9 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let ids = ids(&query.ids)?;
     let compared = async {
-        let mut records = records(&services, &ids).await?;
+        let (mut records, retractions) = records(&services, &ids).await?;
         narrow(&services, &query, &mut records).await?;
-        Ok(compare(query.metric.unwrap_or(Metric::PsnrY), &records))
+        Ok(compare(query.metric.unwrap_or(Metric::PsnrY), &records, retractions))
     };
     answers.json(&request, address(&uri), FRESH, compared).await
 }
@@ -66,17 +66,21 @@ fn ids(text: &str) -> Result<Vec<ExperimentId>, Problem> {
     }
 }
 
-async fn records(services: &Services, ids: &[ExperimentId]) -> Result<Vec<Record>, Problem> {
-    let mut records = Vec::with_capacity(ids.len());
+async fn records(
+    services: &Services,
+    ids: &[ExperimentId],
+) -> Result<(Vec<Record>, Vec<Option<Retraction>>), Problem> {
+    let (mut records, mut retractions) = (Vec::new(), Vec::new());
     for id in ids {
-        if let Some(record) = services.catalog.record(id).await? {
-            records.push(record);
-            continue;
-        }
-        services.catalog.experiment(id).await?.ok_or_else(|| StoreError::NoExperiment(id.clone()))?;
-        return Err(Problem::Conflict(format!("{id} cannot be compared: nothing of it is published")));
+        let experiment =
+            services.catalog.experiment(id).await?.ok_or_else(|| StoreError::NoExperiment(id.clone()))?;
+        let record = services.catalog.record(id).await?.ok_or_else(|| {
+            Problem::Conflict(format!("{id} cannot be compared: nothing of it is published"))
+        })?;
+        records.push(record);
+        retractions.push(experiment.retraction);
     }
-    Ok(records)
+    Ok((records, retractions))
 }
 
 /// Leaves only the clips of the set and the anchor that were asked for.
@@ -111,7 +115,7 @@ async fn narrow(services: &Services, query: &CompareQuery, records: &mut [Record
 }
 
 /// Compares what records say; savings against anchors are the records' own.
-fn compare(metric: Metric, records: &[Record]) -> CompareAnswer {
+fn compare(metric: Metric, records: &[Record], retractions: Vec<Option<Retraction>>) -> CompareAnswer {
     let mut anchors: Vec<AnchorPoint> = Vec::new();
     for point in records.iter().flat_map(|record| &record.anchors) {
         let same = |known: &AnchorPoint| {
@@ -125,18 +129,20 @@ fn compare(metric: Metric, records: &[Record]) -> CompareAnswer {
     }
     let others = |index: usize| (0..records.len()).filter(move |other| *other != index);
     let pairs = (0..records.len()).flat_map(|test| others(test).map(move |reference| (test, reference)));
+    let experiments = records.iter().zip(retractions);
     CompareAnswer {
         metric,
-        experiments: records.iter().map(|record| compared(metric, record)).collect(),
+        experiments: experiments.map(|(record, retraction)| compared(metric, record, retraction)).collect(),
         anchors,
         pairs: pairs.map(|(test, reference)| pair(metric, &records[test], &records[reference])).collect(),
     }
 }
 
-fn compared(metric: Metric, record: &Record) -> Compared {
+fn compared(metric: Metric, record: &Record, retraction: Option<Retraction>) -> Compared {
     Compared {
         id: record.id.clone(),
         codec: record.codec.name.clone(),
+        retraction,
         points: record.points.clone(),
         comparisons: record.comparisons.iter().filter(|one| one.metric == metric).cloned().collect(),
         set: record.set.iter().filter(|one| one.metric == metric).cloned().collect(),

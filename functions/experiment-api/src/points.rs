@@ -1,7 +1,7 @@
 //! `points.csv`: every rate point of the codec and of the anchors (RFC 4180).
 
 use crate::experiments::{FRESH, version};
-use aiv1_model::{Digest, ExperimentId, Quality, Record};
+use aiv1_model::{Digest, ExperimentId, Quality, Record, Retraction};
 use aiv1_presign::ExperimentPath;
 use aiv1_store::Error as StoreError;
 use aiv1_web::{Path, Problem, Services, conditional_on};
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use std::fmt::Display;
 
 const COLUMNS: &str = "experiment,kind,name,clip,clip_name,quality_index,stream_bytes,payload_bytes,bitrate,psnr_y,psnr_u,\
-    psnr_v,psnr_yuv,ssim_y,worst_psnr_y,worst_ssim_y,vmaf,encode_fuel_per_pixel,decode_fuel_per_pixel,stream_sha256";
+    psnr_v,psnr_yuv,ssim_y,worst_psnr_y,worst_ssim_y,vmaf,encode_fuel_per_pixel,decode_fuel_per_pixel,stream_sha256,retracted_at";
 
 pub(crate) async fn get(
     State(services): State<Services>,
@@ -20,7 +20,8 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let version = version(&services).await?;
     conditional_on(&request, &version, FRESH, async {
-        let text = csv(&record(&services, &of.id).await?);
+        let (record, retraction) = record(&services, &of.id).await?;
+        let text = csv(&record, retraction.as_ref());
         let name = format!("attachment; filename=\"{}_points.csv\"", of.id);
         let headers = [
             (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
@@ -31,16 +32,18 @@ pub(crate) async fn get(
     .await
 }
 
-async fn record(services: &Services, id: &ExperimentId) -> Result<Record, Problem> {
-    if let Some(record) = services.catalog.record(id).await? {
-        return Ok(record);
-    }
+async fn record(services: &Services, id: &ExperimentId) -> Result<(Record, Option<Retraction>), Problem> {
     let experiment =
         services.catalog.experiment(id).await?.ok_or_else(|| StoreError::NoExperiment(id.clone()))?;
-    Err(Problem::NotFound(format!("{} has no points: nothing of it is published", experiment.id)))
+    let record = services.catalog.record(id).await?;
+    let record =
+        record.ok_or_else(|| Problem::NotFound(format!("{id} has no points: nothing of it is published")))?;
+    Ok((record, experiment.retraction))
 }
 
-fn csv(record: &Record) -> String {
+/// The last column says since when the result is taken back, if it is.
+fn csv(record: &Record, retraction: Option<&Retraction>) -> String {
+    let retracted_at = retraction.map(|retraction| retraction.at.to_string()).unwrap_or_default();
     let mut text = format!("{COLUMNS}\r\n");
     let clip_name =
         |id: Digest| record.clips.iter().find(|clip| clip.id == id).map_or("", |clip| clip.name.as_str());
@@ -51,7 +54,7 @@ fn csv(record: &Record) -> String {
         row.value(point.stream.bytes).value(point.stream.payload_bytes).value(point.bitrate);
         row.quality(&point.quality);
         row.value(point.cost.encode_fuel_per_pixel).value(point.cost.decode_fuel_per_pixel);
-        row.value(point.stream.sha256).end();
+        row.value(point.stream.sha256).value(&retracted_at).end();
     }
     for point in &record.anchors {
         let mut row = Row::new(&mut text);
@@ -59,7 +62,7 @@ fn csv(record: &Record) -> String {
         row.value(point.clip).text(clip_name(point.clip)).absent();
         row.value(point.stream_bytes).absent().value(point.bitrate);
         row.quality(&point.quality);
-        row.absent().absent().value(point.stream_sha256).end();
+        row.absent().absent().value(point.stream_sha256).value(&retracted_at).end();
     }
     text
 }

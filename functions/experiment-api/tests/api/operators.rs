@@ -70,17 +70,29 @@ async fn a_stop_says_when_and_pauses_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_retracted_says_so_in_lists_and_leaves_the_best() {
+async fn what_is_retracted_says_so_wherever_its_numbers_are_and_leaves_the_best() {
     let site = open().await;
     let (experiment, _) = site.publish(&submission(1), Status::Successful).await;
+    let (stands, _) = site.publish(&submission(2), Status::Successful).await;
     let body = json!({ "reason": "the clip was another" });
     let path = format!("/api/experiments/{}/retract", experiment.id);
     let retracted = site.post(&path, ADMIN, &body).await.json();
     let expected =
         json!({ "at": "2026-01-01T00:00:00Z", "by": "operator", "reason": "the clip was another" });
     assert_eq!(retracted["retraction"], expected);
-    assert_eq!(site.get("/api/experiments").await.json()["experiments"][0]["retraction"], expected);
-    assert_eq!(site.get("/api/experiments?order=best").await.json()["experiments"], json!([]));
+    let list = site.get("/api/experiments").await.json()["experiments"].clone();
+    assert_eq!((&list[0]["retraction"], &list[1]["retraction"]), (&json!(null), &expected));
+    let best = site.get("/api/experiments?order=best").await.json()["experiments"].clone();
+    assert_eq!((best.as_array().unwrap().len(), &best[0]["id"]), (1, &json!(stands.id)));
+    let compare = format!("/api/compare?ids={},{}", experiment.id, stands.id);
+    let compared = site.get(&compare).await.json()["experiments"].clone();
+    assert_eq!((&compared[0]["retraction"], &compared[1]["retraction"]), (&expected, &json!(null)));
+    for (id, end) in [(&experiment.id, ",2026-01-01T00:00:00Z"), (&stands.id, ",")] {
+        let points = site.get(&format!("/api/experiments/{id}/points.csv")).await;
+        let points = String::from_utf8(points.body.to_vec()).unwrap();
+        assert!(points.lines().next().unwrap().ends_with(",retracted_at"), "{points}");
+        assert!(points.lines().skip(1).all(|line| line.ends_with(end)), "{points}");
+    }
     let again = site.post(&path, ADMIN, &body).await;
     assert_eq!((again.status, again.problem().contains("it is already")), (409, true));
 }
