@@ -1,7 +1,7 @@
 //! What the terminal shows while a lab runs: a line for every experiment that ended, one line of what goes on now.
 
 use crate::exit::printable;
-use aiv1_model::{Saving, Status, Summary};
+use aiv1_model::{Arm, Saving, Status, Summary};
 use aiv1_store::{Catalog, Error, Order, Query};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write as _;
@@ -99,8 +99,12 @@ impl Narrator {
             }
             (None, Some(Saving { bd_rate: saving, metric, .. })) => {
                 let saving = *saving;
-                let better = self.best.is_none_or(|best| saving < best);
-                self.best = Some(self.best.map_or(saving, |best| best.min(saving)));
+                // On other clips: of what is held out nothing is better or worse than what is open.
+                let ranks = summary.arm != Arm::HeldOut;
+                let better = ranks && self.best.is_none_or(|best| saving < best);
+                if better {
+                    self.best = Some(saving);
+                }
                 let best = if better { ", the best so far" } else { "" };
                 format!("{name}: {saving:+.1} % rate at equal {metric} against {}{best}", self.reference)
             }
