@@ -1,8 +1,8 @@
 //! The loop: proposes configurations of the starting codecs, queues them, and learns from what comes back.
 //!
 //! [`Orchestrator::step`] looks at the catalog and does at most one thing; [`Orchestrator::run`] repeats it. Three
-//! [`Designer`]s propose: [`Start`] (every codec as its author left it), [`Search`] (a model of what was measured) and
-//! [`Random`] (the control arm, without which nobody could say what the model is worth).
+//! [`Designer`]s propose: [`Start`] (every codec as its author left it), [`Search`] (a surface fitted to what was measured) and
+//! [`Random`] (the control arm, without which nobody could say what the search is worth).
 //!
 //! Decisions: nothing is remembered but what the catalog has, and a proposal is a function of seed, history and
 //! iteration number, so that pulling the plug anywhere changes nothing; every proposal names every parameter, so that a
@@ -23,6 +23,7 @@ mod promotion;
 mod question;
 mod search;
 mod space;
+mod surface;
 mod words;
 
 pub use config::{Budget, Config};

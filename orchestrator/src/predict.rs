@@ -1,62 +1,30 @@
-//! What the search expects of a proposal, said before it is measured: the mean of what was measured near it.
+//! What the search expects of a proposal, said before it is measured: the place on the [`Surface`] of what was measured.
 //!
-//! No part of the search uses this. It is there to be held against the result: a designer whose expectations mean nothing
-//! has understood nothing, and the calibration plot shows it.
+//! It is there to be held against the result: a designer whose expectations mean nothing has understood nothing, and the
+//! calibration plot shows it.
 
 use crate::history::{Evaluation, History, Outcome};
 use crate::question::Question;
-use crate::space::{Axis, Dimension};
+use crate::surface::Surface;
 use aiv1_model::{Parameters, Prediction};
 
-/// Fewer results than this say nothing.
-const FEWEST: usize = 3;
-
-/// So many of the nearest results are averaged.
-const NEAREST: usize = 5;
-
-/// Keeps the weight of a result at the very same place finite.
-const SOFTENING: f64 = 0.05;
-
-/// The mean of the nearest results, each weighted by the inverse of its distance; `None` while there are too few.
+/// What the results lead one to expect; `None` while there are too few.
 pub(crate) fn predict(question: &Question, seen: &History, parameters: &Parameters) -> Option<Prediction> {
-    let dimensions = question.space.dimensions();
-    let measured = seen.evaluations().iter().filter_map(|evaluation| match evaluation.outcome {
-        Outcome::Measured(objective) => {
-            Some((distance(dimensions, parameters, &evaluation.parameters)?, objective, evaluation))
-        }
-        _ => None,
-    });
-    let mut measured: Vec<(f64, f64, &Evaluation)> = measured.collect();
-    if measured.len() < FEWEST {
-        return None;
-    }
-    measured.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
-    measured.truncate(NEAREST);
-    let mean = |values: &mut dyn Iterator<Item = (f64, f64)>| {
-        let (weights, sum) = values.fold((0.0, 0.0), |(weights, sum), (distance, value)| {
-            let weight = 1.0 / (distance + SOFTENING);
-            (weights + weight, sum + weight * value)
-        });
-        Some(sum / weights).filter(|mean: &f64| mean.is_finite())
+    let (best, _) = seen.best()?;
+    let expected = |value: &dyn Fn(&Evaluation) -> Option<f64>| {
+        let results = seen.evaluations().iter();
+        let results = results.filter_map(|evaluation| Some((&evaluation.parameters, value(evaluation)?)));
+        let results: Vec<(&Parameters, f64)> = results.collect();
+        let surface = Surface::fit(&question.space, &best.parameters, &results)?;
+        surface.expected(parameters).filter(|expected| expected.is_finite())
     };
-    let bd_rate = mean(&mut measured.iter().map(|(distance, objective, _)| (*distance, *objective)))?;
-    let fuel =
-        |(distance, _, evaluation): &(f64, f64, &Evaluation)| Some((*distance, evaluation.decode_fuel?));
-    let decode_fuel_per_pixel = mean(&mut measured.iter().filter_map(fuel));
+    let bd_rate = expected(&|evaluation| match evaluation.outcome {
+        Outcome::Measured(objective) => Some(objective),
+        _ => None,
+    })?;
+    let decode_fuel_per_pixel =
+        expected(&|evaluation| evaluation.decode_fuel).filter(|fuel| *fuel >= 0.0).or(best.decode_fuel);
     Some(Prediction { anchor: question.reference.clone(), bd_rate, decode_fuel_per_pixel })
-}
-
-/// Euclidean over places from 0 to 1; kinds that differ are half a range apart. `None` if a value is of another kind.
-fn distance(dimensions: &[Dimension], one: &Parameters, other: &Parameters) -> Option<f64> {
-    let squared = dimensions.iter().map(|dimension| {
-        let (one, other) = (one.get(&dimension.name)?, other.get(&dimension.name)?);
-        let apart = match &dimension.axis {
-            Axis::Number(scale) => scale.unit(one)? - scale.unit(other)?,
-            Axis::Kinds(_) => f64::from(u8::from(one != other)) / 2.0,
-        };
-        Some(apart * apart)
-    });
-    Some(squared.sum::<Option<f64>>()?.sqrt())
 }
 
 #[cfg(test)]
@@ -98,7 +66,7 @@ mod tests {
                 arm: Arm::Search,
                 parameters: at(*step, *filter),
                 outcome: Outcome::Measured(*objective),
-                decode_fuel: (number % 2 == 0).then_some(100.0),
+                decode_fuel: (number % 2 == 1).then_some(100.0),
             });
         }
         history
@@ -111,22 +79,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_near_counts_more_than_what_is_far_and_another_kind_is_far() {
-        let history = history(&[(0.1, false, 10.0), (0.9, false, 20.0), (0.1, true, 40.0)]);
+    fn a_slope_goes_on_and_a_kind_costs_what_it_cost() {
+        let history = history(&[(0.5, false, 10.0), (0.6, false, 9.0), (0.7, false, 8.1), (0.7, true, 11.0)]);
         let expected = |step, filter| predict(&question(), &history, &at(step, filter)).unwrap().bd_rate;
-        assert!(expected(0.1, false) < expected(0.5, false));
-        assert!(expected(0.1, true) > expected(0.1, false) + 5.0);
-        for place in [expected(0.1, false), expected(0.5, true), expected(1.0, false)] {
-            assert!((10.0..=40.0).contains(&place), "a mean lies between what it is of: {place}");
-        }
+        assert!(expected(0.75, false) < 8.1, "{}", expected(0.75, false));
+        assert!((expected(0.6, true) - 11.9).abs() < 0.5, "{}", expected(0.6, true));
+        assert!((expected(0.5, false) - 10.0).abs() < 0.3, "{}", expected(0.5, false));
     }
 
     #[test]
     fn costs_are_expected_from_those_that_are_known() {
-        let history = history(&[(0.1, false, 1.0), (0.2, false, 1.0), (0.3, false, 1.0)]);
-        let prediction = predict(&question(), &history, &at(0.2, false)).unwrap();
-        assert!((prediction.decode_fuel_per_pixel.unwrap() - 100.0).abs() < 1e-9);
-        assert!((prediction.bd_rate - 1.0).abs() < 1e-9);
+        let history = history(&[(0.1, false, 1.0), (0.2, false, 2.0), (0.3, false, 3.0)]);
+        let prediction = predict(&question(), &history, &at(0.1, false)).unwrap();
+        assert_eq!(prediction.decode_fuel_per_pixel, Some(100.0));
         assert_eq!(prediction.anchor, "x265-medium");
     }
 }

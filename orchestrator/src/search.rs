@@ -1,84 +1,77 @@
-//! The numerical search: a tree-structured Parzen estimator (TPE) over all numbers of a codec jointly, moved a few
-//! parameters at a time from the best so far.
+//! The numerical search: every number of a codec is moved alone at first, then as a [`Surface`] fitted to all results suggests.
 //!
-//! Why TPE and not CMA-ES, both of which the kept library has: TPE is a function of the history alone, whatever its order
-//! and whoever asked, so that a restart continues without saved state; it takes flags and choices, trials that are still
-//! running (the constant liar) and trials that failed; CMA-ES works in generations that it has sampled itself, gives up
-//! on flags and choices, and cannot say anything before a generation is complete.
+//! Two stages, told apart by the history alone:
 //!
-//! What is added to the library's model, with tens of experiments an hour and up to seventeen parameters in mind:
+//! - *Sweep*: every parameter, in random order, is moved boldly from the best so far, alone; one way, and if that was not kept,
+//!   the other. What helps is kept at once. With seventeen parameters that is some thirty experiments, whose pages say what each
+//!   parameter is worth.
+//! - *Surface*: of what the results leave possible one surface is drawn at random (Thompson 1933; Russo et al. 2018), and the few
+//!   moves that help most on it, each within reach of the best, are made together. Where little is known draws differ much, and the
+//!   search explores; where much is known they agree, and it closes in.
 //!
-//! - its first trials would be uniform over the ranges; ours are steps from the declared defaults, which their author
-//!   chose for a reason;
-//! - every other proposal stays a random step, bold or fine, from the best so far: alone, the model's density is too wide
-//!   to improve on a codec that is nearly tuned;
-//! - of what is proposed only a few parameters are taken, the others stay as in the best so far. A page that says which
-//!   three parameters moved can be learned from, too.
-//!
-//! The tests hold that the search beats the control arm and its own model alone.
+//! Why a surface of our own and not the libraries' tree-structured Parzen estimator or CMA-ES: with tens of experiments and
+//! up to seventeen parameters, most of them nearly tuned, what counts is to learn from every result about every parameter that
+//! moved. On the bowls of the tests the estimator gains 5.2 of 13.6 points in 40 experiments, this 10 or more; and on
+//! real clips it did not find in 35 experiments that `effort` alone is worth two points. Like it, and unlike CMA-ES, a proposal is
+//! a function of the history, whatever its order and whoever asked, so that a restart continues without saved state; and it takes flags,
+//! choices, failures and experiments that still run.
 
 use crate::designer::{Ask, Designer, Proposal};
-use crate::history::{Evaluation, History, Outcome};
+use crate::history::{History, Outcome};
 use crate::predict::predict;
 use crate::space::{Axis, Dimension, Space};
+use crate::surface::{Surface, normal};
 use crate::words;
 use aiv1_model::{Arm, ParameterValue, Parameters};
-use optimizer::distribution::{CategoricalDistribution, Distribution, FloatDistribution};
-use optimizer::param::ParamValue;
-use optimizer::parameter::ParamId;
-use optimizer::sampler::tpe::{ConstantLiarStrategy, MultivariateTpeSampler};
-use optimizer::sampler::{CompletedTrial, PendingTrial};
-use std::collections::HashMap;
 
 /// The search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Search {
-    /// Trials measured before the model is asked.
-    first_steps: usize,
-    /// Share of the proposals after those that are steps, not the model's.
-    step_share: f64,
-    /// Standard deviations of a step, from the boldest to the finest, of a range that is 1 wide.
-    steps: (f64, f64),
-    /// Most parameters moved at once, as a share of all.
-    moved_share: f64,
-    /// Share of the measured trials that the model counts as good.
-    good_share: f64,
-    /// Points drawn from the good ones' density, of which the most promising is taken. Few: the ratio of the library's
-    /// two densities is largest far out, where neither knows anything.
-    candidates: usize,
-    /// How often a step that may change a flag or a choice does: they have few values, which are soon known.
-    kind_share: f64,
+    /// Whether parameters are moved alone at first.
+    sweeps: bool,
+    /// How far, as a share of the range.
+    bold: f64,
+    /// Once so many results are known there is no more sweeping: with very many parameters the surface must do without.
+    sweeps_until: usize,
+    /// Whether there is a surface, or random steps only.
+    has_surface: bool,
+    /// Width of the draws: below 1 what is known is trusted more than it is worth, which pays while experiments are few.
+    draw: f64,
+    /// How far the surface is believed, from farthest to nearest, as a share of the range.
+    reach: (f64, f64),
+    /// Most parameters moved at once.
+    most_moved: usize,
 }
 
 impl Default for Search {
     fn default() -> Self {
         Self {
-            first_steps: 8,
-            step_share: 0.5,
-            steps: (0.2, 0.05),
-            moved_share: 0.3,
-            good_share: 0.35,
-            candidates: 4,
-            kind_share: 0.5,
+            sweeps: true,
+            bold: 0.15,
+            sweeps_until: 64,
+            has_surface: true,
+            draw: 0.7,
+            reach: (0.3, 0.05),
+            most_moved: 5,
         }
     }
 }
 
-/// From this attempt on a proposal is drawn blindly: the model has come back to what was asked before too often.
-const BLIND_FROM: u32 = 16;
+/// From this attempt on a random step is made: what the surface suggests was asked before.
+const STEP_FROM: u32 = 4;
 
-/// However few parameters there are, up to so many are moved at once.
-const FEWEST_AT_MOST: usize = 3;
+/// From this attempt on a proposal is drawn blindly: whatever is near was asked before.
+const BLIND_FROM: u32 = 16;
 
 /// How a proposal came about, for its rationale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Way {
-    /// A random step, since there are too few results for a model.
-    FirstStep,
-    /// A random step beside the model.
+    /// One parameter alone, for the first time this way.
+    Sweep,
+    /// The surface's.
+    Surface,
+    /// A random step, since there is no surface or it suggests nothing new.
     Step,
-    /// The model's.
-    Model,
     /// Blind.
     Blind,
 }
@@ -91,186 +84,151 @@ impl Designer for Search {
     fn propose(&self, ask: &Ask<'_>) -> Option<Proposal> {
         let space = &ask.question.space;
         let seen = ask.history.seen_by(Arm::Search);
-        let best = seen.best();
-        let from = best.map_or_else(|| space.defaults(), |(evaluation, _)| evaluation.parameters.clone());
-        let measured = seen.count(|outcome| matches!(outcome, Outcome::Measured(_)));
+        let from = seen.best().map_or_else(|| space.defaults(), |(best, _)| best.parameters.clone());
         let mut random = ask.random(1);
-        let early = measured < self.first_steps;
-        let way = match ask.attempt {
-            BLIND_FROM.. => Way::Blind,
-            _ if early => Way::FirstStep,
-            _ if random.f64() < self.step_share => Way::Step,
-            _ => Way::Model,
+        let results = results(&seen);
+        let surface = Surface::fit(space, &from, &results).filter(|_| self.has_surface);
+        let swept = if ask.attempt < BLIND_FROM && results.len() < self.sweeps_until && self.sweeps {
+            self.sweep(space, &seen, &from, &mut random)
+        } else {
+            None
         };
-        let modelled = if way == Way::Model { self.model(space, &seen, &mut random) } else { None };
-        let (way, target) = match (way, modelled) {
-            (Way::Blind, _) => (way, space.uniform(&mut random)),
-            (_, Some(target)) => (way, target),
-            (Way::Model, None) => (Way::Step, self.step_from(space, &from, &mut random)),
-            (_, None) => (way, self.step_from(space, &from, &mut random)),
+        let (way, parameters) = match (swept, &surface) {
+            _ if ask.attempt >= BLIND_FROM => (Way::Blind, space.uniform(&mut random)),
+            (Some(swept), _) => (Way::Sweep, swept),
+            (None, Some(surface)) if ask.attempt < STEP_FROM => {
+                let moved = self.on_surface(surface, space, &from, &mut random);
+                let step = (Way::Step, self.step(space, &from, &mut random));
+                moved.map_or(step, |moved| (Way::Surface, moved))
+            }
+            _ => (Way::Step, self.step(space, &from, &mut random)),
         };
-        let parameters = self.some_of(space, &from, &target, &mut random);
-        let rationale = words::search(ask, &seen, way, &from, &parameters);
+        let rationale = words::search(ask, &seen, way, surface.as_ref(), &from, &parameters);
         let prediction = predict(ask.question, &seen, &parameters);
         Some(Proposal { parameters, rationale, prediction })
     }
 }
 
+/// What the surface is fitted to. A failure counts as worse than the worst that was measured, by as much as the measured ones
+/// differ.
+fn results(seen: &History) -> Vec<(&Parameters, f64)> {
+    let measured = || {
+        seen.evaluations().iter().filter_map(|evaluation| match evaluation.outcome {
+            Outcome::Measured(objective) => Some(objective),
+            _ => None,
+        })
+    };
+    let (best, worst) = measured()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)));
+    let penalty = worst + (worst - best).max(1.0);
+    let told = seen.evaluations().iter().filter_map(|evaluation| {
+        let value = match evaluation.outcome {
+            Outcome::Measured(objective) => objective,
+            Outcome::Bad if penalty.is_finite() => penalty,
+            Outcome::Bad | Outcome::Pending | Outcome::Void => return None,
+        };
+        Some((&evaluation.parameters, value))
+    });
+    told.collect()
+}
+
 impl Search {
-    /// Takes the target's values for some parameters and leaves the others where they are.
-    fn some_of(
+    /// One parameter moved alone, a way that it was not moved yet; `None` once there is none.
+    fn sweep(
         &self,
         space: &Space,
+        seen: &History,
         from: &Parameters,
-        target: &Parameters,
         random: &mut fastrand::Rng,
-    ) -> Parameters {
-        let mut names: Vec<&str> =
-            space.dimensions().iter().map(|dimension| dimension.name.as_str()).collect();
-        // Where the target is where we are there is nothing to take.
-        names.retain(|name| target.get(*name) != from.get(*name));
-        let most = ((space.dimensions().len() as f64 * self.moved_share).ceil() as usize).max(FEWEST_AT_MOST);
-        let moved = random.usize(1..=most);
-        random.shuffle(&mut names);
-        let mut parameters = from.clone();
-        for name in &names[..moved.min(names.len())] {
-            if let Some(value) = target.get(*name) {
-                parameters.insert((*name).to_owned(), value.clone());
+    ) -> Option<Parameters> {
+        let (mut fresh, mut turned) = (Vec::new(), Vec::new());
+        for dimension in space.dimensions() {
+            let (name, default) = (&dimension.name, &dimension.default);
+            let tried: Vec<&ParameterValue> = seen
+                .evaluations()
+                .iter()
+                .filter_map(|evaluation| evaluation.parameters.get(name))
+                .filter(|value| *value != default)
+                .collect();
+            let ways = dimension.axis.ways(default, self.bold);
+            let new = ways.into_iter().filter(|way| !tried.iter().any(|tried| way.covers(tried)));
+            let new = new.map(|way| (name, way.to));
+            if tried.is_empty() {
+                fresh.extend(new);
+            } else if from.get(name) == Some(default) {
+                // The way that was tried did not help, or is not known yet.
+                turned.extend(new);
             }
         }
-        parameters
+        let ways = if fresh.is_empty() { turned } else { fresh };
+        let (name, to) = random.choice(ways)?;
+        let mut parameters = from.clone();
+        parameters.insert(name.clone(), to);
+        Some(parameters)
     }
 
-    /// A step in every direction: numbers by a normal deviate, kinds to another one.
-    fn step_from(&self, space: &Space, from: &Parameters, random: &mut fastrand::Rng) -> Parameters {
-        let (boldest, finest) = self.steps;
-        let size = boldest * (finest / boldest).powf(random.f64());
-        let step = |dimension: &Dimension| {
+    /// The moves that help most on one of the surfaces that the results leave possible; `None` if none does.
+    fn on_surface(
+        &self,
+        surface: &Surface<'_>,
+        space: &Space,
+        from: &Parameters,
+        random: &mut fastrand::Rng,
+    ) -> Option<Parameters> {
+        let drawn = surface.draw(self.draw, random)?;
+        let reach = between(self.reach, random);
+        let mut moves: Vec<(f64, &Dimension, ParameterValue)> = Vec::new();
+        for dimension in space.dimensions() {
+            let here = from.get(&dimension.name)?;
+            let near = dimension.axis.near(here, reach).into_iter().filter(|value| value != here);
+            let gain = |value: ParameterValue| {
+                Some((surface.change(&drawn, &dimension.name, &value)?, dimension, value))
+            };
+            let best = near.filter_map(gain).min_by(|(one, ..), (other, ..)| one.total_cmp(other));
+            moves.extend(best.filter(|(change, ..)| *change < 0.0));
+        }
+        moves.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
+        moves.truncate(random.usize(1..=self.most_moved));
+        let mut parameters = from.clone();
+        for (_, dimension, value) in moves {
+            parameters.insert(dimension.name.clone(), value);
+        }
+        (parameters != *from).then_some(parameters)
+    }
+
+    /// A step of a few parameters: numbers by a normal deviate, kinds to another one.
+    fn step(&self, space: &Space, from: &Parameters, random: &mut fastrand::Rng) -> Parameters {
+        let size = between(self.reach, random);
+        let mut dimensions: Vec<&Dimension> = space.dimensions().iter().collect();
+        random.shuffle(&mut dimensions);
+        dimensions.truncate(random.usize(1..=self.most_moved));
+        let mut parameters = from.clone();
+        for dimension in dimensions {
             let value = from.get(&dimension.name).unwrap_or(&dimension.default);
             let stepped = match &dimension.axis {
                 Axis::Number(scale) => {
                     let unit = scale.unit(value).unwrap_or(0.5);
-                    scale.at(inside(unit + size * normal(random)))
+                    Some(scale.at(inside(unit + size * normal(random))))
                 }
                 Axis::Kinds(kinds) => {
-                    let stays = random.f64() >= self.kind_share;
-                    let others: Vec<&ParameterValue> = kinds.iter().filter(|kind| *kind != value).collect();
-                    random.choice(others).filter(|_| !stays).unwrap_or(value).clone()
+                    random.choice(kinds.iter().filter(|kind| *kind != value).collect::<Vec<_>>()).cloned()
                 }
             };
-            (dimension.name.clone(), stepped)
-        };
-        space.dimensions().iter().map(step).collect()
-    }
-
-    /// What the model finds most promising.
-    fn model(&self, space: &Space, seen: &History, random: &mut fastrand::Rng) -> Option<Parameters> {
-        let (numbers, kinds): (Vec<&Dimension>, Vec<&Dimension>) =
-            space.dimensions().iter().partition(|dimension| matches!(dimension.axis, Axis::Number(_)));
-        let mut parameters = Parameters::new();
-        // The library models kinds one by one as well, but in the order of a hash map, which changes from run to run:
-        // asking it for one at a time makes the same history give the same proposal.
-        let groups = std::iter::once(numbers).chain(kinds.into_iter().map(|kind| vec![kind]));
-        for group in groups.filter(|group| !group.is_empty()) {
-            let point = self.sample(&group, seen, random.u64(..))?;
-            parameters.extend(group.iter().map(|dimension| dimension.name.clone()).zip(point));
+            parameters.extend(stepped.map(|stepped| (dimension.name.clone(), stepped)));
         }
-        Some(parameters)
-    }
-
-    fn sample(&self, group: &[&Dimension], seen: &History, seed: u64) -> Option<Vec<ParameterValue>> {
-        let ids: Vec<ParamId> = group.iter().map(|_| ParamId::new()).collect();
-        let distributions: HashMap<ParamId, Distribution> =
-            ids.iter().copied().zip(group.iter().map(|dimension| distribution(&dimension.axis))).collect();
-        let point = |evaluation: &Evaluation| -> Option<HashMap<ParamId, ParamValue>> {
-            let value =
-                |dimension: &&Dimension| dimension.axis.told(evaluation.parameters.get(&dimension.name)?);
-            ids.iter().copied().zip(group).map(|(id, dimension)| Some((id, value(dimension)?))).collect()
-        };
-        let measured = |outcome: Outcome| match outcome {
-            Outcome::Measured(objective) => Some(objective),
-            _ => None,
-        };
-        let values = seen.evaluations().iter().filter_map(|evaluation| measured(evaluation.outcome));
-        let (best, worst) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
-            (least.min(value), most.max(value))
-        });
-        // A failure is told as worse than the worst that was measured, by as much as the measured ones differ. Only the
-        // order matters to this model.
-        let penalty = worst + (worst - best).max(1.0);
-        let (mut ended, mut pending) = (Vec::new(), Vec::new());
-        for evaluation in seen.evaluations() {
-            let Some(params) = point(evaluation) else { continue };
-            let (id, distributions, labels) = (evaluation.number, distributions.clone(), HashMap::new());
-            let value = match evaluation.outcome {
-                Outcome::Void => continue,
-                Outcome::Pending => {
-                    pending.push(PendingTrial::new(id, params, distributions, labels));
-                    continue;
-                }
-                Outcome::Measured(objective) => objective,
-                Outcome::Bad => penalty,
-            };
-            ended.push(CompletedTrial::new(id, params, distributions, labels, value));
-        }
-        // Of all that it is told; or else, after many failures, some of them would be among the good ones.
-        let measured = ended.iter().filter(|trial| trial.value < penalty).count();
-        let good_share = self.good_share * measured as f64 / (ended.len() + pending.len()) as f64;
-        let sampler = MultivariateTpeSampler::builder()
-            .gamma(good_share)
-            .n_startup_trials(0)
-            .n_ei_candidates(self.candidates)
-            // What is still running counts as bad until it is known: nothing is gained by asking its neighbours now.
-            .constant_liar(ConstantLiarStrategy::Worst)
-            .seed(seed)
-            .build()
-            .ok()?;
-        let told = sampler.impute_pending_trials(&pending, &ended);
-        let mut sample = sampler.sample_joint(&distributions, &told);
-        ids.iter().zip(group).map(|(id, dimension)| dimension.axis.heard(&sample.remove(id)?)).collect()
+        parameters
     }
 }
 
-impl Axis {
-    /// A value as the library is told it.
-    fn told(&self, value: &ParameterValue) -> Option<ParamValue> {
-        match self {
-            Self::Number(scale) => scale.unit(value).map(ParamValue::Float),
-            Self::Kinds(kinds) => kinds.iter().position(|kind| kind == value).map(ParamValue::Categorical),
-        }
-    }
-
-    /// What the library says, as a value.
-    fn heard(&self, value: &ParamValue) -> Option<ParameterValue> {
-        match (self, value) {
-            (Self::Number(scale), ParamValue::Float(unit)) => Some(scale.at(inside(*unit))),
-            (Self::Kinds(kinds), ParamValue::Categorical(index)) => kinds.get(*index).cloned(),
-            _ => None,
-        }
-    }
-}
-
-/// Numbers are told by their place on the scale, 0 to 1, since the library's joint model knows no logarithms. Its range
-/// is wider and what comes from outside is reflected: the library moves that to the ends, and then finds the ends good.
-fn distribution(axis: &Axis) -> Distribution {
-    match axis {
-        Axis::Number(_) => {
-            Distribution::Float(FloatDistribution { low: -1.0, high: 2.0, log_scale: false, step: None })
-        }
-        Axis::Kinds(kinds) => Distribution::Categorical(CategoricalDistribution { n_choices: kinds.len() }),
-    }
+/// Between two sizes, their ratio being what is drawn.
+fn between((largest, smallest): (f64, f64), random: &mut fastrand::Rng) -> f64 {
+    largest * (smallest / largest).powf(random.f64())
 }
 
 /// Reflects a place that a step has left the range by, so that the ends are not favoured.
 fn inside(unit: f64) -> f64 {
     let folded = unit.rem_euclid(2.0);
     if folded > 1.0 { 2.0 - folded } else { folded }
-}
-
-/// A normal deviate, by Box and Muller.
-fn normal(random: &mut fastrand::Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - random.f64()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * random.f64()).cos()
 }
 
 #[cfg(test)]

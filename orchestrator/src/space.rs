@@ -6,6 +6,9 @@
 
 use aiv1_model::{Declaration, ParameterKind, ParameterValue, Parameters};
 
+/// Places that a stretch of a range is divided into when all of it is looked at.
+const PLACES: i32 = 16;
+
 /// All configurations of one codec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Space {
@@ -27,6 +30,16 @@ pub(crate) enum Axis {
     Number(Scale),
     /// Values without an order: flags and choices.
     Kinds(Vec<ParameterValue>),
+}
+
+/// A way to move one parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Move {
+    /// Of numbers.
+    scale: Option<Scale>,
+    from: ParameterValue,
+    /// Where to.
+    pub(crate) to: ParameterValue,
 }
 
 /// A range of numbers, and how it maps onto 0 to 1.
@@ -136,6 +149,39 @@ impl Axis {
         }
     }
 
+    /// The ways in which a parameter can be moved from where it is: a number down and up by a share of its range, but
+    /// by one value at least; a kind to every other.
+    pub(crate) fn ways(&self, from: &ParameterValue, share: f64) -> Vec<Move> {
+        match self {
+            Self::Number(scale) => {
+                let Some(unit) = scale.unit(from) else { return Vec::new() };
+                let way = |up: bool| {
+                    let far = scale.at(if up { unit + share } else { unit - share });
+                    let to = if far == *from { scale.beside(from, up)? } else { far };
+                    Some(Move { scale: Some(scale.clone()), from: from.clone(), to })
+                };
+                [false, true].into_iter().filter_map(way).collect()
+            }
+            Self::Kinds(kinds) => {
+                let others = kinds.iter().filter(|kind| *kind != from).cloned();
+                others.map(|to| Move { scale: None, from: from.clone(), to }).collect()
+            }
+        }
+    }
+
+    /// Values around one: numbers within a share of the range, and those beside it; every kind.
+    pub(crate) fn near(&self, value: &ParameterValue, share: f64) -> Vec<ParameterValue> {
+        match self {
+            Self::Number(scale) => {
+                let Some(unit) = scale.unit(value) else { return Vec::new() };
+                let place = |place: i32| scale.at(unit + share * f64::from(place) / f64::from(PLACES));
+                let beside = [false, true].into_iter().filter_map(|up| scale.beside(value, up));
+                (-PLACES..=PLACES).map(place).chain(beside).collect()
+            }
+            Self::Kinds(kinds) => kinds.clone(),
+        }
+    }
+
     /// Drawn uniformly from the declared range, whatever scale it is modelled on.
     pub(crate) fn uniform(&self, random: &mut fastrand::Rng) -> ParameterValue {
         match self {
@@ -149,6 +195,17 @@ impl Axis {
                 scale.value(scale.min * (1.0 - at) + scale.max * at)
             }
             Self::Kinds(kinds) => self.nth(random.u64(0..(kinds.len() as u64).max(1))),
+        }
+    }
+}
+
+impl Move {
+    /// Whether a value that was tried lies this way.
+    pub(crate) fn covers(&self, tried: &ParameterValue) -> bool {
+        let Some(scale) = &self.scale else { return *tried == self.to };
+        match (scale.unit(&self.from), scale.unit(&self.to), scale.unit(tried)) {
+            (Some(from), Some(to), Some(tried)) => (tried - from) * (to - from) > 0.0,
+            _ => false,
         }
     }
 }
@@ -214,6 +271,17 @@ impl Scale {
         let unit = unit.clamp(0.0, 1.0);
         let inner = self.inner(self.min) * (1.0 - unit) + self.inner(self.max) * unit;
         self.value(if self.logarithmic { inner.exp() } else { inner })
+    }
+
+    /// The next value up or down; `None` at the end of the range.
+    fn beside(&self, value: &ParameterValue, up: bool) -> Option<ParameterValue> {
+        let number = match value {
+            ParameterValue::Int(number) => f64::from(*number),
+            ParameterValue::Float(number) => *number,
+            ParameterValue::Flag(_) | ParameterValue::Choice(_) => return None,
+        };
+        let beside = self.value(if up { number + self.step() } else { number - self.step() });
+        (beside != *value).then_some(beside)
     }
 
     fn inner(&self, number: f64) -> f64 {

@@ -3,6 +3,7 @@
 use crate::designer::Ask;
 use crate::history::{History, Outcome};
 use crate::search::Way;
+use crate::surface::Surface;
 use aiv1_model::{Origin, Parameters};
 use std::fmt::Write as _;
 
@@ -35,7 +36,14 @@ pub(crate) fn random(ask: &Ask<'_>, parameters: &Parameters) -> String {
     bounded(text)
 }
 
-pub(crate) fn search(ask: &Ask<'_>, seen: &History, way: Way, from: &Parameters, to: &Parameters) -> String {
+pub(crate) fn search(
+    ask: &Ask<'_>,
+    seen: &History,
+    way: Way,
+    surface: Option<&Surface<'_>>,
+    from: &Parameters,
+    to: &Parameters,
+) -> String {
     let question = ask.question;
     let measured = seen.count(|outcome| matches!(outcome, Outcome::Measured(_)));
     let bad = seen.count(|outcome| outcome == Outcome::Bad);
@@ -60,21 +68,38 @@ pub(crate) fn search(ask: &Ask<'_>, seen: &History, way: Way, from: &Parameters,
     let moved = moves(from, to);
     let total = counted(question.space.dimensions().len(), "parameter");
     let _ = write!(text, "{} of {total} moved from {start}: {}. ", moved.len(), spelled_out(&moved));
-    let told = measured + bad;
-    let why = match way {
-        Way::FirstStep => format!(
-            "These are random steps: {} too few for a model.",
-            if measured == 1 { "1 result is".to_owned() } else { format!("{measured} results are") }
-        ),
-        Way::Step => {
-            "A random step: every other proposal is one, beside those of the model (TPE).".to_owned()
+    match way {
+        Way::Sweep => {
+            text.push_str("The sweep: every parameter is moved alone at first, and this one was not moved this way yet.");
         }
-        Way::Model => format!(
-            "The model (TPE over {told} results) finds these values more like those of the good results than of the rest."
-        ),
-        Way::Blind => "Drawn blindly, since what the model proposes has all been asked before.".to_owned(),
-    };
-    bounded(text + &why)
+        Way::Surface => {
+            let told = counted(measured + bad, "result");
+            let _ = write!(text, "A surface fitted to {told}, drawn from what they leave open, favours this");
+            let expected = surface.map(|surface| expected(surface, from, to)).unwrap_or_default();
+            if expected.is_empty() {
+                text.push('.');
+            } else {
+                let _ = write!(
+                    text,
+                    "; of each alone the results lead one to expect {}.",
+                    spelled_out(&expected)
+                );
+            }
+        }
+        Way::Step => text.push_str("A random step, since the results suggest nothing that was not asked."),
+        Way::Blind => {
+            text.push_str("Drawn blindly, since what is near the best so far has all been asked before.")
+        }
+    }
+    bounded(text)
+}
+
+/// What is expected of every parameter that moved, in percentage points.
+fn expected(surface: &Surface<'_>, from: &Parameters, to: &Parameters) -> Vec<String> {
+    let moved = to.iter().filter(|(name, value)| from.get(*name) != Some(*value));
+    let expected = moved
+        .filter_map(|(name, value)| Some(format!("{:+.2} of {name}", surface.expected_change(name, value)?)));
+    expected.collect()
 }
 
 pub(crate) fn last_ones(ask: &Ask<'_>, parameters: &Parameters, count: u64) -> String {

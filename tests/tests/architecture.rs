@@ -92,7 +92,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("tar", &["aiv1-archive", "aiv1-lab"]),
     ("rusqlite", &["aiv1-store-embedded"]),
     ("lambda_runtime", &["aiv1-lambda"]),
-    ("optimizer", &["aiv1-orchestrator"]),
+    ("nalgebra", &["aiv1-orchestrator"]),
     ("plotters", &["aiv1-charts"]),
     ("maud", &["aiv1-dashboard-ssr"]),
     ("reqwest", &["aiv1-client", "aiv1-orchestrator", "aiv1-tests"]),

@@ -86,8 +86,8 @@ async fn propose(lab: &Lab) {
 }
 
 async fn fill(lab: &Lab, count: u32) {
-    let why = "TPE after 12 evaluations; one parameter moved from the best so far (lambda_scale 1.00 → 1.23). The best tenth of \
-        what was tried lies above 1.1, and nothing between 1.2 and 1.3 has been looked at yet.";
+    let why = "1 of 17 parameters moved from the best so far: lambda_scale 1 → 1.23. A surface fitted to 12 results, drawn from \
+        what they leave open, favours this; of each alone the results lead one to expect -0.21 of lambda_scale.";
     lab.measure(
         Arm::Start,
         1.0,
