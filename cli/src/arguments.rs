@@ -109,7 +109,7 @@ pub(crate) struct Up {
     /// Workers to run here; others may connect from elsewhere.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64))]
     pub(crate) workers: u16,
-    /// Published experiments that idle workers derive again on one day, from their bundles alone.
+    /// Published experiments that workers derive again on one day, from their bundles alone.
     #[arg(long, default_value_t = aiv1_worker::config::USUAL_AUDITS, value_name = "N")]
     pub(crate) audits: u32,
     /// Propose nothing: only what is submitted runs.

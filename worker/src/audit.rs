@@ -1,5 +1,5 @@
-//! Audits: while there is no work, now and then, a published experiment is derived again from nothing but its bundle, and
-//! the lab is told what came of it. What differs is retracted there.
+//! Audits: now and then, above all while there is no work, a published experiment is derived again from nothing but its bundle,
+//! and the lab is told what came of it. What differs is retracted there.
 
 use crate::attempt::Surroundings;
 use crate::fetch::fetch_bundle;
@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// A worker without work asks at most so often whether there is something to derive again.
 const PAUSE: Duration = Duration::from_mins(5);
 
+/// One that has work all the time puts it off so often: a lab that always proposes more would otherwise never look back.
+const BUSY_PAUSE: Duration = Duration::from_hours(1);
+
 /// Longest that one may take: encoding everything again takes about as long as the experiment did.
 const LONGEST: Duration = Duration::from_hours(1);
 
@@ -27,17 +30,36 @@ const SPELLED_OUT: usize = 5;
 pub(crate) struct Auditor {
     /// Experiments that the lab's workers derive again on one day, all together; 0: none by this one.
     a_day: u32,
-    next: Instant,
+    idle_from: Instant,
+    busy_from: Instant,
 }
 
 impl Auditor {
     pub(crate) fn new(a_day: u32) -> Self {
-        Self { a_day, next: Instant::now() }
+        let now = Instant::now();
+        Self { a_day, idle_from: now, busy_from: now + BUSY_PAUSE }
+    }
+
+    /// Whether it is time, for a worker that had no work or comes from it.
+    fn is_due(&self, had_work: bool) -> bool {
+        let from = if had_work { self.busy_from } else { self.idle_from };
+        self.a_day > 0 && Instant::now() >= from
+    }
+
+    fn rest(&mut self) {
+        let now = Instant::now();
+        (self.idle_from, self.busy_from) = (now + PAUSE, now + BUSY_PAUSE);
     }
 
     /// Audits one experiment, if it is time and the lab has one. Whatever goes wrong leaves the worker as it was.
-    pub(crate) async fn idle(&mut self, of: &Surroundings, info: &WorkerInfo, shutdown: &CancellationToken) {
-        if self.a_day == 0 || Instant::now() < self.next {
+    pub(crate) async fn look_back(
+        &mut self,
+        of: &Surroundings,
+        info: &WorkerInfo,
+        had_work: bool,
+        shutdown: &CancellationToken,
+    ) {
+        if !self.is_due(had_work) {
             return;
         }
         let request = AuditRequest { worker: info.clone(), at_most_a_day: self.a_day };
@@ -46,7 +68,7 @@ impl Auditor {
             () = shutdown.cancelled() => return,
             audited = audit(of, &request) => audited,
         };
-        self.next = Instant::now() + PAUSE;
+        self.rest();
         match audited {
             Ok(None) => {}
             Ok(Some((audit, outcome))) => {
@@ -147,6 +169,21 @@ fn told(verdict: &Verdict) -> (VerifiedOutcome, String) {
 mod tests {
     use super::*;
     use aiv1_lab::Difference;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_no_work_looks_back_at_once_and_who_always_has_some_every_hour() {
+        let mut auditor = Auditor::new(4);
+        assert!(auditor.is_due(false) && !auditor.is_due(true));
+        tokio::time::advance(BUSY_PAUSE).await;
+        assert!(auditor.is_due(true));
+        auditor.rest();
+        assert!(!auditor.is_due(false) && !auditor.is_due(true));
+        tokio::time::advance(PAUSE).await;
+        assert!(auditor.is_due(false) && !auditor.is_due(true));
+        tokio::time::advance(BUSY_PAUSE).await;
+        assert!(auditor.is_due(true));
+        assert!(!Auditor::new(0).is_due(false), "none is none");
+    }
 
     #[test]
     fn a_verdict_is_told_in_one_word_and_as_much_as_fits_a_sentence() {

@@ -118,10 +118,7 @@ impl Worker {
             self.status.asked(claimed.is_ok());
             let given_up = refused.is_for_good(claimed.as_ref().err(), self.surroundings.renews_token);
             let ended = match claimed {
-                Ok(None) => {
-                    auditor.idle(&self.surroundings, &self.info, shutdown).await;
-                    None
-                }
+                Ok(None) => None,
                 Ok(Some(claim)) => Some(self.attempt(claim, shutdown).await),
                 Err(error) if given_up => return Err(error.into()),
                 Err(error) => {
@@ -135,6 +132,7 @@ impl Worker {
                     continue;
                 }
             };
+            auditor.look_back(&self.surroundings, &self.info, ended.is_some(), shutdown).await;
             // A machine on which the infrastructure gives way again and again leaves the work to others for a while.
             failed = if ended == Some(Outcome::Infrastructure) { failed + 1 } else { 0 };
             if failed > 0 {

@@ -12,6 +12,8 @@ use aiv1_store::{Catalog, Error, Order, Query};
 pub const BAR_MARGIN: f64 = 5.0;
 /// The champion is looked for among so many of the best.
 const BEST_LOOKED_AT: u32 = 20;
+/// A model comes back to what it wrote before: a candidate is held against so many of its latest, too.
+const LATEST_LOOKED_AT: u32 = 12;
 
 /// What a candidate is held against.
 #[derive(Debug, Default)]
@@ -33,8 +35,9 @@ pub(crate) async fn of(catalog: &dyn Catalog, candidate: &Experiment) -> Result<
     let anchor = champion.as_ref().and_then(Summary::headline).map(|headline| headline.anchor.clone());
     let mut known: Vec<ExperimentId> = candidate.origin.parent.iter().cloned().collect();
     known.extend(champion.map(|champion| champion.id).filter(|id| !known.contains(id)));
+    known.retain(|id| *id != candidate.id);
     let mut records = Vec::with_capacity(known.len());
-    for id in known.iter().filter(|id| **id != candidate.id) {
+    for id in &known {
         let stands = catalog
             .experiment(id)
             .await?
@@ -46,8 +49,23 @@ pub(crate) async fn of(catalog: &dyn Catalog, candidate: &Experiment) -> Result<
         let least = rates.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)?;
         Some(Bar { anchor, bd_rate_at_most: least + BAR_MARGIN })
     });
+    for latest in latest(catalog, candidate).await?.iter().filter(|latest| !known.contains(&latest.id)) {
+        records.extend(catalog.record(&latest.id).await?);
+    }
     let duplicate_of = records.iter().filter_map(|record| KnownModules::of(record, *first)).collect();
     Ok(Standards { bar, duplicate_of })
+}
+
+/// What was measured of the model's latest, under the same question.
+async fn latest(catalog: &dyn Catalog, candidate: &Experiment) -> Result<Vec<Summary>, Error> {
+    let query = Query { arm: Some(Arm::Llm), limit: LATEST_LOOKED_AT, ..Query::default() };
+    let asked = &candidate.submission;
+    let mut latest = catalog.list(&query).await?.experiments;
+    latest.retain(|one| {
+        let stands = one.status == Status::Successful && one.retraction.is_none();
+        stands && one.id != candidate.id && one.answers(&asked.clips, &asked.settings)
+    });
+    Ok(latest)
 }
 
 /// The best experiment that was asked the same of the same clips; none that was retracted is in that list.

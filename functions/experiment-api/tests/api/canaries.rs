@@ -49,13 +49,18 @@ fn with_rate(record: aiv1_model::Record, rate: &str) -> Bundle {
     Bundle::sealed(record, files)
 }
 
-/// Queues the `n`th question as a proposal of `arm`, and claims it as a worker does.
-async fn claimed(site: &Site, n: i32, arm: Arm, parent: Option<&Experiment>) -> Claim {
+/// Queues the `n`th question as a proposal of `arm`.
+async fn queue(site: &Site, n: i32, arm: Arm, parent: Option<&Experiment>) {
     site.put(ObjectKind::Source, SOURCE.as_bytes()).await;
     let mut origin = Origin::new(arm, "");
     origin.parent = parent.map(|parent| parent.id.clone());
     let new = NewExperiment { submission: submission(n), origin, idempotency_key: None };
     site.services.catalog.submit(&new).await.unwrap();
+}
+
+/// Queues the `n`th question as a proposal of `arm`, and claims it as a worker does.
+async fn claimed(site: &Site, n: i32, arm: Arm, parent: Option<&Experiment>) -> Claim {
+    queue(site, n, arm, parent).await;
     let answer =
         site.post("/api/work/claim", WORKER, &ClaimRequest { worker: worker(), wait_seconds: 0 }).await;
     let claim: Claim = serde_json::from_slice(&answer.body).unwrap();
@@ -84,6 +89,21 @@ async fn a_model_s_candidate_is_held_against_champion_and_parent_and_no_other_is
 
     let searched = claimed(&site, 5, Arm::Search, Some(&champion)).await;
     assert_eq!((searched.bar, searched.duplicate_of.len()), (None, 0));
+}
+
+#[tokio::test]
+async fn what_a_model_wrote_before_is_not_measured_again_though_it_was_neither_best_nor_parent() {
+    let site = open().await;
+    let (champion, _) = site.publish(&submission(1), Status::Successful).await;
+    queue(&site, 2, Arm::Llm, Some(&champion)).await;
+    let (sibling, _) = site.work(Status::Successful).await;
+    queue(&site, 3, Arm::Llm, Some(&champion)).await;
+    let (retracted, _) = site.work(Status::Successful).await;
+    let taken_back = aiv1_model::Action::Retracted { reason: "for the test".to_owned() };
+    site.services.catalog.act(&retracted.id, "tests", &taken_back).await.unwrap();
+    let candidate = claimed(&site, 4, Arm::Llm, Some(&champion)).await;
+    let known: Vec<_> = candidate.duplicate_of.iter().map(|known| &known.experiment).collect();
+    assert_eq!(known, [&champion.id, &sibling.id]);
 }
 
 #[test]

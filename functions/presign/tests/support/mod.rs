@@ -142,6 +142,11 @@ impl Site {
     /// Takes an experiment from its submission to its published end.
     pub(crate) async fn publish(&self, submission: &Submission, status: Status) -> (Experiment, Bundle) {
         self.submit(submission).await;
+        self.work(status).await
+    }
+
+    /// Takes the experiment that waits first to its published end.
+    pub(crate) async fn work(&self, status: Status) -> (Experiment, Bundle) {
         let (experiment, holder) = self.claim().await;
         let bundle = Bundle::of(record(&experiment.submission, status));
         self.upload(&bundle).await;
