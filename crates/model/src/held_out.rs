@@ -1,7 +1,7 @@
 //! The same codec on clips that no designer sees: what is asked there, and how far the open figure holds.
 
 use crate::api::ClipEntry;
-use crate::{Digest, Record, Saving, Status, Submission, Summary};
+use crate::{Digest, Record, Status, Submission, Summary};
 
 impl Submission {
     /// The same question on the held-out clips, in the order in which they were added. `None` where there are none, or
@@ -19,7 +19,8 @@ impl Submission {
 pub struct Generalisation {
     /// The anchor of the open headline.
     pub anchor: String,
-    /// BD-rate against it on the held-out clips by the metric of the open headline, in percent.
+    /// BD-rate against it on the held-out clips, in percent; of luma and all planes the less favourable there too, whichever it
+    /// was on the open ones.
     pub held_out: f64,
     /// The same less the open headline's, in percentage points: above zero it is worse there.
     pub gap: f64,
@@ -39,8 +40,7 @@ impl Generalisation {
             return None;
         }
         let headline = open.0.headline()?;
-        let same = |saving: &&Saving| saving.anchor == headline.anchor && saving.metric == headline.metric;
-        let saving = held_out.0.findings.as_ref()?.savings.iter().find(same)?;
+        let saving = held_out.0.findings.as_ref()?.against(&headline.anchor)?;
         (saving.refused == 0).then(|| Self {
             anchor: headline.anchor.clone(),
             held_out: saving.bd_rate,
