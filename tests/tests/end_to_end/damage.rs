@@ -1,12 +1,18 @@
 //! Damaged bundles: a flipped bit anywhere is found, and the file that has it is named.
 
-use aiv1_tests::{json, made_clip, run, said, workspace};
+use aiv1_tests::{command, json, made_clip, run, said, workspace};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A small but whole bundle: raw on a tiny clip, with an anchor.
 fn bundle(folder: &Path) -> PathBuf {
-    let clip = made_clip(folder, "clip.mp4", "32x32", 3, &[]);
+    bundle_of(folder, &[])
+}
+
+/// The same, of a clip that is made with more arguments.
+fn bundle_of(folder: &Path, more: &[&str]) -> PathBuf {
+    let clip = made_clip(folder, "clip.mp4", "32x32", 3, more);
     let codec = workspace().join("codecs/raw.rs");
     let arguments = ["--json", "run", codec.to_str().unwrap(), "--anchors", "x264-medium"];
     let output = run(arguments.into_iter().chain([
@@ -82,12 +88,46 @@ fn an_exported_file_is_covered_to_its_last_padding_byte() {
 fn a_record_that_was_made_prettier_with_a_matching_manifest_is_caught_by_deriving_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = bundle(folder.path());
+    lie(&bundle, |record, text| {
+        let rate = record["points"][0]["bitrate"].to_string();
+        text.replacen(&format!("\"bitrate\":{rate}"), "\"bitrate\":1000.5", 1)
+    });
+    let output = run(["verify", bundle.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("points[0].bitrate"), "{said}");
+}
+
+#[test]
+fn colours_that_another_ffmpeg_reads_otherwise_are_not_checked_and_those_that_the_same_does_differ() {
+    let folder = tempfile::tempdir().unwrap();
+    let bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"];
+    let bundle = bundle_of(folder.path(), &bt709);
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let probe = script("ffprobe", r#"ffprobe "$@" | sed '/color_space/s/bt709/bt2020nc/'"#);
+    let other =
+        script("ffmpeg", r#"[ "$1" = -version ] && echo ffmpeg version 99 && exit; exec ffmpeg "$@""#);
+    let verify = |ffmpeg: &Path| {
+        let mut command = command(["verify", "--encode", bundle.to_str().unwrap()]);
+        let output = command.env("AIV1_FFPROBE", &probe).env("AIV1_FFMPEG", ffmpeg).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &said(&output))
+    };
+    let (code, said) = verify(Path::new("ffmpeg"));
+    assert!(code == Some(1) && said.contains("format.color.matrix"), "{said}");
+    let (code, said) = verify(&other);
+    assert!(code == Some(4) && said.contains("the colour tags of clip clip"), "{code:?}: {said}");
+}
+
+/// A liar with tools: the record is changed, and the manifest made to agree.
+fn lie(bundle: &Path, lie: impl Fn(&serde_json::Value, &str) -> String) {
     let record_path = bundle.join("record.json");
     let text = fs::read_to_string(&record_path).unwrap();
-    // A liar with tools: the rate of one point lowered, and the manifest made to agree.
-    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let rate = record["points"][0]["bitrate"].to_string();
-    let lie = text.replacen(&format!("\"bitrate\":{rate}"), "\"bitrate\":1000.5", 1);
+    let lie = lie(&serde_json::from_str(&text).unwrap(), &text);
     assert_ne!(lie, text);
     fs::write(&record_path, &lie).unwrap();
     let manifest_path = bundle.join("manifest.json");
@@ -103,8 +143,4 @@ fn a_record_that_was_made_prettier_with_a_matching_manifest_is_caught_by_derivin
         .replace(entry["sha256"].as_str().unwrap(), &digest(&record_path))
         .replace(&format!("\"bytes\": {}", entry["bytes"]), &format!("\"bytes\": {}", lie.len()));
     fs::write(&manifest_path, agreed).unwrap();
-    let output = run(["verify", bundle.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("points[0].bitrate"), "{said}");
 }

@@ -14,7 +14,7 @@ use crate::observer::{Event, Observer};
 use crate::request::{Request, check_gop, check_settings};
 use crate::verification::{decode_and_measure, decode_pass};
 use aiv1_decoder::ModuleCompiler;
-use aiv1_model::{AnchorPoint, ClipInfo, Digest, Fault, RatePoint, Record, Status, chain};
+use aiv1_model::{AnchorPoint, ClipInfo, ColorInfo, Digest, Fault, RatePoint, Record, Status, chain};
 use aiv1_video::{Clip, ClipOptions, Ffmpeg};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -213,6 +213,8 @@ impl Rederivation<'_> {
             self.verdict.unchecked.push(reason.to_owned());
             return Ok(());
         };
+        let recorded = self.derived.machine.ffmpeg.clone();
+        let other_ffmpeg = recorded.as_deref().filter(|recorded| *recorded != ffmpeg.version());
         for info in &mut self.derived.clips {
             let mut candidates = Vec::new();
             if let Some(path) = &info.source.bundled {
@@ -221,8 +223,18 @@ impl Rederivation<'_> {
             candidates.extend_from_slice(given);
             let options = ClipOptions { frame_limit: info.frame_limit, class: info.class };
             for path in candidates {
-                let clip = Clip::open(ffmpeg, &path, &options)?;
+                let mut clip = Clip::open(ffmpeg, &path, &options)?;
                 if clip.info.id == info.id {
+                    // The tags of a file's colours are read otherwise from version to version; no figure rests on them.
+                    let color = &mut clip.info.format.color;
+                    let recorded = ColorInfo { full_range: color.full_range, ..info.format.color };
+                    if let Some(other) = other_ffmpeg.filter(|_| recorded != *color) {
+                        *color = recorded;
+                        let name = &info.name;
+                        let what =
+                            format!("the colour tags of clip {name}: {other} read others than the one here");
+                        self.verdict.unchecked.push(what);
+                    }
                     info.format = clip.info.format;
                     info.frames = clip.info.frames;
                     info.conversions.clone_from(&clip.info.conversions);
