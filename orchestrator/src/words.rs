@@ -88,7 +88,7 @@ pub(crate) fn search(
         }
         Way::Step => text.push_str("A random step, since the results suggest nothing that was not asked."),
         Way::Blind => {
-            text.push_str("Drawn blindly, since what is near the best so far has all been asked before.")
+            text.push_str("Drawn blindly, since what is near the best so far has all been asked before.");
         }
     }
     bounded(text)

@@ -89,7 +89,7 @@ async fn what_is_retracted_says_so_wherever_its_numbers_are_and_leaves_the_best(
     assert_eq!((&compared[0]["retraction"], &compared[1]["retraction"]), (&expected, &json!(null)));
     for (id, end) in [(&experiment.id, ",2026-01-01T00:00:00Z"), (&stands.id, ",")] {
         let points = site.get(&format!("/api/experiments/{id}/points.csv")).await;
-        let points = String::from_utf8(points.body.to_vec()).unwrap();
+        let points = String::from_utf8(points.body).unwrap();
         assert!(points.lines().next().unwrap().ends_with(",retracted_at"), "{points}");
         assert!(points.lines().skip(1).all(|line| line.ends_with(end)), "{points}");
     }
