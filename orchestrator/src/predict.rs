@@ -5,7 +5,7 @@
 
 use crate::history::{Evaluation, History, Outcome};
 use crate::question::Question;
-use crate::surface::Surface;
+use crate::surface::{Surface, Told};
 use aiv1_model::{Parameters, Prediction};
 
 /// What the results lead one to expect; `None` while there are too few.
@@ -13,8 +13,10 @@ pub(crate) fn predict(question: &Question, seen: &History, parameters: &Paramete
     let (best, _) = seen.best()?;
     let expected = |value: &dyn Fn(&Evaluation) -> Option<f64>| {
         let results = seen.evaluations().iter();
-        let results = results.filter_map(|evaluation| Some((&evaluation.parameters, value(evaluation)?)));
-        let results: Vec<(&Parameters, f64)> = results.collect();
+        let results = results.filter_map(|evaluation| {
+            Some(Told { parameters: &evaluation.parameters, value: value(evaluation)?, is_guess: false })
+        });
+        let results: Vec<Told<'_>> = results.collect();
         let surface = Surface::fit(&question.space, &best.parameters, &results)?;
         surface.expected(parameters).filter(|expected| expected.is_finite())
     };

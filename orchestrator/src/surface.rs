@@ -34,10 +34,22 @@ const KIND: Belief = Belief { mean: 0.5, deviation: 1.0 };
 
 /// Deviation of a result from the surface at the origin, and how much of it every unit of squared distance adds, in units of the
 /// results' spread.
-const NOISE: (f64, f64) = (0.05, 0.3);
+const NOISE: (f64, f64) = (0.05, 1.0);
+
+/// Deviation of a result that is only known to be bad, in the same units.
+const GUESS: f64 = 1.0;
 
 /// Squared distance of two kinds of one parameter.
 const KINDS_APART: f64 = 0.04;
+
+/// What a surface is fitted to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) value: f64,
+    /// Not measured: it stands for a failure.
+    pub(crate) is_guess: bool,
+}
 
 /// A fitted surface.
 #[derive(Debug)]
@@ -65,12 +77,8 @@ pub(crate) struct Coefficients(DVector<f64>);
 
 impl<'a> Surface<'a> {
     /// Fits results; the origin's must be among them. `None` if they are too few, or do not differ.
-    pub(crate) fn fit(
-        space: &'a Space,
-        origin: &'a Parameters,
-        results: &[(&Parameters, f64)],
-    ) -> Option<Self> {
-        let level = results.iter().find(|(parameters, _)| *parameters == origin)?.1;
+    pub(crate) fn fit(space: &'a Space, origin: &'a Parameters, results: &[Told<'_>]) -> Option<Self> {
+        let level = results.iter().find(|told| told.parameters == origin)?.value;
         let mut terms = Vec::new();
         let mut count = 1;
         for dimension in space.dimensions() {
@@ -101,17 +109,18 @@ impl<'a> Surface<'a> {
                 Axis::Kinds(kinds) => (0..kinds.len()).for_each(|kind| believe(term.first + kind, KIND)),
             }
         }
-        for (parameters, value) in results {
+        for told in results {
             let mut features = vec![(0, 1.0)];
             let mut distance = 0.0;
             for term in &terms {
-                let (own, apart) = term.features(parameters.get(&term.dimension.name)?)?;
+                let (own, apart) = term.features(told.parameters.get(&term.dimension.name)?)?;
                 features.extend(own.into_iter().filter(|(_, feature)| *feature != 0.0));
                 distance += apart;
             }
-            let weight = (spread * (NOISE.0 + NOISE.1 * distance)).powi(-2);
+            let guess = if told.is_guess { GUESS } else { 0.0 };
+            let weight = (spread * (NOISE.0 + NOISE.1 * distance + guess)).powi(-2);
             for (row, one) in &features {
-                pull[*row] += weight * one * (value - level);
+                pull[*row] += weight * one * (told.value - level);
                 for (column, other) in &features {
                     precision[(*row, *column)] += weight * one * other;
                 }
@@ -177,8 +186,9 @@ impl Term<'_> {
 }
 
 /// The median difference from the origin's value; `None` where all results are equal.
-fn spread(results: &[(&Parameters, f64)], level: f64) -> Option<f64> {
-    let mut apart: Vec<f64> = results.iter().map(|(_, value)| (value - level).abs()).collect();
+fn spread(results: &[Told<'_>], level: f64) -> Option<f64> {
+    let measured = results.iter().filter(|told| !told.is_guess);
+    let mut apart: Vec<f64> = measured.map(|told| (told.value - level).abs()).collect();
     apart.retain(|apart| *apart > 0.0 && apart.is_finite());
     apart.sort_by(f64::total_cmp);
     apart.get(apart.len() / 2).copied()
