@@ -3383,9 +3383,12 @@ impl Search<'_> {
         let mut trial = self.spare.pop().unwrap_or_else(Trial::new);
         unit.coded = 0;
         let (mut distortion, mut level_bits) = (0.0, 0.0);
+        let is_biased = unit.kind == Kind::Intra && !self.frame.plan.is_intra();
+        let bias = if is_biased { self.tools.intra_bias } else { 1.0 };
         let layout = unit;
         each_transform(&layout, (x, y), log2, |plane, transform, at, side| {
-            if distortion + self.lambda * level_bits >= best.cost {
+            // What is given up is left uncoded: this must be the very cost that decides.
+            if bias * (distortion + self.lambda * level_bits) >= best.cost {
                 return;
             }
             let size = 1 << side;
@@ -3419,10 +3422,7 @@ impl Search<'_> {
         }
         let bits =
             level_bits + self.bits(|counter| code_unit(counter, &self.frame, x, y, log2, &mut { unit }));
-        let mut cost = distortion + self.lambda * bits;
-        if unit.kind == Kind::Intra && !self.frame.plan.is_intra() {
-            cost *= self.tools.intra_bias;
-        }
+        let cost = bias * (distortion + self.lambda * bits);
         if cost < best.cost {
             trial.cost = cost;
             trial.unit = unit;

@@ -41,6 +41,28 @@ fn raw_is_bit_exact_and_its_bundle_verifies_as_folder_and_as_file() {
     assert_eq!(json(&output)["differences"], Value::Array(Vec::new()));
 }
 
+/// A search goes to the ends of every range. What is coded there may cost more, but it is still the picture.
+#[test]
+fn every_parameter_of_transform_at_either_end_of_its_range_still_codes_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = made_clip(folder.path(), "clip.mp4", "96x64", 9, &[]);
+    let fixed = ["--quality", "10,20,30,40", "--anchors", "none"];
+    let (_, record) = experiment("transform", &clip, folder.path(), &fixed);
+    let parameters = record.pointer("/codec/declaration/parameters").unwrap().as_array().unwrap();
+    let ends = parameters.iter().flat_map(|parameter| {
+        ["min", "max"].map(|end| Some(format!("{}={}", parameter["name"].as_str()?, parameter.get(end)?)))
+    });
+    let ends: Vec<String> = ends.flatten().collect();
+    assert!(ends.len() >= 30 && ends.contains(&"intra_bias=0.5".to_owned()), "{ends:?}");
+    for end in &ends {
+        let (_, record) =
+            experiment("transform", &clip, folder.path(), &[&fixed[..], &["--set", end]].concat());
+        let psnr = values(&record, "/quality/psnr_y");
+        let falls = psnr.windows(2).all(|pair| pair[0] > pair[1] + 1.0);
+        assert!(falls && psnr[0] > 35.0, "{end}: {psnr:?} dB from the finest to the coarsest");
+    }
+}
+
 #[test]
 fn the_record_can_be_recomputed_with_ffmpeg_and_sha256sum() {
     let clip = real_clip("facade_cif.mp4");
