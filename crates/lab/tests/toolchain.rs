@@ -4,8 +4,8 @@ mod support;
 
 use aiv1_lab::toolchain::{Config, Error, Toolchain};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 use support::{builder, helper, source, told, toolchain, user_cache};
 
 const SMALL: &str = "codecs that tests compile in a moment";
@@ -114,9 +114,10 @@ fn a_missing_compiler_is_told_with_every_way_to_get_one() {
         assert!(message.contains(way), "{message}");
     }
 
-    let fake = empty.path().join("rustc");
-    fs::write(&fake, "#!/bin/sh\necho /nowhere\n").unwrap();
-    fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
+    let (text, fake) = (empty.path().join("text"), empty.path().join("rustc"));
+    fs::write(&text, "#!/bin/sh\necho /nowhere\n").unwrap();
+    // By another process: what this one writes itself may still be open in a child of another test, and cannot be run then.
+    assert!(Command::new("install").args([&text, &fake]).status().unwrap().success());
     let named = Config { rustc: Some(fake.clone()), ..nowhere.clone() };
     let error = Toolchain::find(&named).unwrap_err();
     assert!(matches!(error, Error::Unsuitable { .. }));

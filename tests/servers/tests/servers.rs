@@ -3,7 +3,6 @@
 
 use aiv1_test_servers::{Dynamo, Fault, FaultProxy, Lambda, Ministack, Outcome, S3, seeded};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 async fn status(url: &str) -> u16 {
@@ -112,9 +111,11 @@ done
 #[test]
 fn lambda_takes_one_answer_to_what_is_under_way_that_is_json_and_not_too_large() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("function");
-    std::fs::write(&program, FUNCTION).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (text, program) = (folder.path().join("text"), folder.path().join("function"));
+    std::fs::write(&text, FUNCTION).unwrap();
+    // By another process: what this one writes itself may still be open in a child of another test, and cannot be run then.
+    let installed = std::process::Command::new("install").args([&text, &program]).status().unwrap();
+    assert!(installed.success());
     let mut lambda = Lambda::start(&program, &[]);
     for (event, kind) in [
         ("stale", "InvalidRequestID"),

@@ -2,8 +2,8 @@
 
 use aiv1_tests::{command, json, made_clip, run, said, workspace};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A small but whole bundle: raw on a tiny clip, with an anchor.
 fn bundle(folder: &Path) -> PathBuf {
@@ -104,9 +104,10 @@ fn colours_that_another_ffmpeg_reads_otherwise_are_not_checked_and_those_that_th
     let bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"];
     let bundle = bundle_of(folder.path(), &bt709);
     let script = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let (written, path) = (folder.path().join("text"), folder.path().join(name));
+        fs::write(&written, format!("#!/bin/sh\n{text}\n")).unwrap();
+        // By another process: what this one writes itself may still be open in a child of another test, and cannot be run then.
+        assert!(Command::new("install").args([&written, &path]).status().unwrap().success());
         path
     };
     let probe = script("ffprobe", r#"ffprobe "$@" | sed '/color_space/s/bt709/bt2020nc/'"#);
