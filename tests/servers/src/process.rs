@@ -1,7 +1,9 @@
 //! One server as a process: up when it says so, gone when it is dropped and when the test's process dies, however it dies.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -18,6 +20,10 @@ const TRIES: u32 = 5;
 const GUARD: &str = r#"exec 3<&0 </dev/null 2>&1
 { read -r _ <&3; kill -9 -$$; } >/dev/null &
 exec "$@" 3<&-"#;
+
+/// Where ports are drawn from: below those that the system gives to clients, one of which may otherwise be there first, even
+/// the very one that asks whether the server is up.
+const PORTS: Range<u16> = 10_000..30_000;
 
 /// A running server.
 #[derive(Debug)]
@@ -39,7 +45,7 @@ impl Process {
     }
 
     fn try_start(ready: &str, command: impl Fn(u16) -> Command) -> Result<Self, String> {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().port();
+        let port = free_port();
         let inner = command(port);
         let mut guarded = Command::new("sh");
         guarded.args(["-c", GUARD, "sh"]).arg(inner.get_program()).args(inner.get_args());
@@ -105,4 +111,11 @@ pub(crate) fn tool(path: &str) -> PathBuf {
     let tool = cache.join("tools").join(path);
     assert!(tool.exists(), "{} is not there: run `make setup`", tool.display());
     tool
+}
+
+/// A port at which nobody listens.
+fn free_port() -> u16 {
+    let drawn = |draw: u64| PORTS.start + (RandomState::new().hash_one(draw) % PORTS.len() as u64) as u16;
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (0..1_000).map(drawn).find(free).expect("a free port among a thousand")
 }
